@@ -1,0 +1,1 @@
+"""The outside: one module or folder per thing that is not ours."""

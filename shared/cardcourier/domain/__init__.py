@@ -1,0 +1,1 @@
+"""What things are and may do: pure, on the standard library alone."""
