@@ -1,0 +1,1 @@
+"""What a buyer is told by mail: texts and layouts, filled in by `render`."""
