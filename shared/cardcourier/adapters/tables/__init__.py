@@ -1,0 +1,41 @@
+"""The four tables: how each thing is named in them. The only room that knows keys and expressions.
+
+`t` = tenant. Ids never contain `#`. Keys start with their kind, so that a function's rights can be
+held to kinds. Every item has `pk` and `sk` (the vault only `pk`); `v` is the version of its shape.
+
+main (stream with new and old images; index `card` on `c`; index `due` on `d`, `due`)
+
+    thing            pk                          sk                      in an index
+    marker           P#<t>#<sku>#<epoch>#<shard> <bucket>#<card>         -
+    order header     O#<t>#<shop>#<order>        H                       due: D#ORDER#<00..31> while open
+    fact             as the header               F#<kind>#<id>           -
+    unit             as the header               U#<line>#<nnnn>         card: C#<t>#<card> while it holds one
+                                                                         due: W#<room>#<t>#<ref>#<00..15>,
+                                                                         by paid_at; or D#DELIV#<00..31>
+    attempt          as the header               N#<at>#<channel>        -
+    token            R#<sha256(token)>           R                       -
+    pick-up code     R#<hmac(code)>              O#<t>#<shop>#<order>    -
+    tries, limits    R#…                         TRIES                   - (time to live)
+    room             W#<t>#<ref>                 ROOM#<room>             due: D#ROOM#<00..31>
+    shop             S#<shop>                    META                    -
+    API key          AK#<id>                     META                    -
+    tenant           C#-                         TENANT#<t>              -
+    product          C#<t>                       PRODUCT#<sku>           -
+    shop, by tenant  C#<t>                       SHOP#<shop>             -
+    batch            C#<t>                       BATCH#<batch>           -
+    job              C#<t>                       JOB#<id>                -
+    data key         C#<t>                       KEY#<purpose>#<id>      -
+    API key, list    C#<t>                       AK#<id>                 -
+    idempotency      C#<t>                       IDEM#<hash>             - (time to live)
+    listing          L#<t>#<shop>                <item>#<variant>#<row>  -
+    batch content    B#<t>#<batch>               M#<chunk>               -
+    burnt card       X#<t>#<card>                X                       -
+
+vault     V#<t>#<card> → ciphertext
+journal   J#<t>#<day>#<lane> / <at>#<item>#<ver>; LATE#<t>; SEAL#<t>
+views     A#<t>#<day>#<lane> / <at>#<shop>#<order> (order rows); K#<t>#<hmac> (search); 4#<t>#<last 4>
+
+A unit that waits is sorted by payment time in its room, so the oldest payment is served first. The
+room item carries a timer of its own; a room is found even when the event that should have opened it
+was lost.
+"""

@@ -1,0 +1,98 @@
+"""How each thing is named in the tables. Ids never contain `#`."""
+
+from hashlib import sha256
+from zlib import crc32
+
+from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.states import Room
+
+TIMER_PARTS = 32
+ROOM_PARTS = 16
+
+HEADER = "H"
+Key = tuple[str, str]
+
+
+def order_pk(key: OrderKey) -> str:
+    return f"O#{key.tenant}#{key.shop}#{key.order}"
+
+
+def order_of(pk: str) -> OrderKey:
+    _, tenant, shop, order = pk.split("#", 3)
+    return OrderKey(tenant, shop, order)
+
+
+def header(key: OrderKey) -> Key:
+    return order_pk(key), HEADER
+
+
+def unit(key: OrderKey, line: str, n: int) -> Key:
+    return order_pk(key), f"U#{line}#{n:04d}"
+
+
+def fact(key: OrderKey, kind: str, fact_id: str) -> Key:
+    return order_pk(key), f"F#{kind}#{fact_id}"
+
+
+def pool(tenant: str, sku: str, epoch: int, shard: int) -> str:
+    return f"P#{tenant}#{sku}#{epoch}#{shard}"
+
+
+def room(tenant: str, room: Room, ref: str) -> Key:
+    return f"W#{tenant}#{ref}", f"ROOM#{room}"
+
+
+def room_index(tenant: str, room: Room, ref: str, part: int) -> str:
+    return f"W#{room}#{tenant}#{ref}#{part:02d}"
+
+
+def timer(kind: str, pk: str) -> str:
+    return timer_part(kind, crc32(pk.encode()) % TIMER_PARTS)
+
+
+def timer_part(kind: str, part: int) -> str:
+    return f"D#{kind}#{part:02d}"
+
+
+def card_index(tenant: str, card: str) -> str:
+    return f"C#{tenant}#{card}"
+
+
+def burnt(tenant: str, card: str) -> Key:
+    return f"X#{tenant}#{card}", "X"
+
+
+def vault(tenant: str, card: str) -> str:
+    return f"V#{tenant}#{card}"
+
+
+def catalogue(tenant: str) -> str:
+    return f"C#{tenant}"
+
+
+def listings(tenant: str, shop: str) -> str:
+    return f"L#{tenant}#{shop}"
+
+
+def shop(shop_id: str) -> Key:
+    return f"S#{shop_id}", "META"
+
+
+def api_key(key_id: str) -> Key:
+    return f"AK#{key_id}", "META"
+
+
+def token(token_text: str) -> Key:
+    return f"R#{sha256(token_text.encode()).hexdigest()}", "R"
+
+
+def batch_chunk(tenant: str, batch: str, chunk: int) -> Key:
+    return f"B#{tenant}#{batch}", f"M#{chunk:06d}"
+
+
+def search(tenant: str, digest: str) -> str:
+    return f"K#{tenant}#{digest}"
+
+
+def last4(tenant: str, text: str) -> str:
+    return f"4#{tenant}#{text}"

@@ -1,0 +1,280 @@
+"""The items of the order protocol: every attribute is named here and nowhere else."""
+
+from typing import Any
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.models import Model
+
+from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.writes import Item
+from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Unit
+from cardcourier.domain.states import WAITING, Room, State
+from cardcourier.domain.stock import Marker
+
+SHAPE = 1
+
+
+class Record(Model):
+    """Any item; `v` is the version of its shape."""
+
+    class Meta:
+        table_name = ""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    v = NumberAttribute(default=SHAPE)
+    ver = NumberAttribute(null=True)
+    at = NumberAttribute(null=True)
+    by = UnicodeAttribute(null=True)
+    why = UnicodeAttribute(null=True)
+    rid = UnicodeAttribute(null=True)
+    d = UnicodeAttribute(null=True)
+    due = NumberAttribute(null=True)
+    ttl = NumberAttribute(null=True)
+
+
+class Dated(Record):
+    """What the journal reads of every item of an order."""
+
+    kind = UnicodeAttribute(null=True)
+    t = UnicodeAttribute(null=True)
+    shop = UnicodeAttribute(null=True)
+    order = UnicodeAttribute(null=True)
+
+
+class HeaderRecord(Dated):
+    number = UnicodeAttribute(null=True)
+    paid_at = NumberAttribute(null=True)
+    payment = UnicodeAttribute(null=True)
+    payments = ListAttribute[Any](null=True)
+    amount = NumberAttribute(null=True)
+    total = NumberAttribute(null=True)
+    currency = UnicodeAttribute(null=True)
+    lines = ListAttribute[Any](null=True)
+    contact = BinaryAttribute(null=True, legacy_encoding=False)
+    search = ListAttribute[Any](null=True)
+    language = UnicodeAttribute(null=True)
+    stops = UnicodeSetAttribute(null=True)
+    owed = ListAttribute[Any](null=True)
+    approved = BooleanAttribute(null=True)
+    test = BooleanAttribute(null=True)
+    seq = NumberAttribute(null=True)
+    tries = NumberAttribute(null=True)
+    created_at = NumberAttribute(null=True)
+
+
+class FactRecord(Dated):
+    fact = UnicodeAttribute()
+    id = UnicodeAttribute()
+    amount = NumberAttribute(null=True)
+    currency = UnicodeAttribute(null=True)
+    payment = UnicodeAttribute(null=True)
+    occurred_at = NumberAttribute(null=True)
+    sealed = BinaryAttribute(null=True, legacy_encoding=False)
+
+
+class UnitRecord(Dated):
+    st = UnicodeAttribute()
+    line = UnicodeAttribute()
+    n = NumberAttribute()
+    piece = NumberAttribute()
+    sku = UnicodeAttribute(null=True)
+    room = UnicodeAttribute(null=True)
+    ref = UnicodeAttribute(null=True)
+    plan = ListAttribute[Any](null=True)
+    card = UnicodeAttribute(null=True)
+    batch = UnicodeAttribute(null=True)
+    bucket = UnicodeAttribute(null=True)
+    l4 = UnicodeAttribute(null=True)
+    cost = NumberAttribute(null=True)
+    ccy = UnicodeAttribute(null=True)
+    card_exp = NumberAttribute(null=True)
+    gen = NumberAttribute(default=0)
+    exposed_at = NumberAttribute(null=True)
+    views = NumberAttribute(null=True)
+    view_rid = UnicodeAttribute(null=True)
+    viewers = ListAttribute[Any](null=True)
+    via = UnicodeAttribute(null=True)
+    c = UnicodeAttribute(null=True)
+
+
+class MarkerRecord(Record):
+    batch = UnicodeAttribute()
+    l4 = UnicodeAttribute(null=True)
+    cost = NumberAttribute(null=True)
+    ccy = UnicodeAttribute(null=True)
+    exp = NumberAttribute(null=True)
+
+
+class RoomRecord(Record):
+    touched_at = NumberAttribute()
+
+
+class BurntRecord(Record):
+    card = UnicodeAttribute()
+    unit = UnicodeAttribute()
+    batch = UnicodeAttribute(null=True)
+    sku = UnicodeAttribute(null=True)
+
+
+class SearchRecord(Record):
+    """A row of `views` that leads from a number to an order."""
+
+    shop = UnicodeAttribute()
+    order = UnicodeAttribute()
+    unit = UnicodeAttribute(null=True)
+
+
+def header_of(item: Item) -> Header:
+    record = HeaderRecord.from_raw_data(item)
+    return Header(
+        key=keys.order_of(record.pk),
+        ver=int(record.ver or 0),
+        number=record.number or "",
+        paid_at=_int(record.paid_at),
+        payment=record.payment or "",
+        payments=tuple(record.payments or ()),
+        amount=int(record.amount or 0),
+        total=int(record.total or 0),
+        currency=record.currency or "",
+        lines=tuple(
+            OrderLine(x["id"], x["item"], x["variant"], x["sku"], int(x["qty"]), _int(x.get("price")))
+            for x in record.lines or ()
+        ),
+        contact=record.contact,
+        search=tuple(record.search or ()),
+        language=record.language or "",
+        stops=frozenset(record.stops or ()),
+        owed=tuple(Owed(x["line"], int(x["pieces"]), x["fact"]) for x in record.owed or ()),
+        approved=bool(record.approved),
+        seq=int(record.seq or 0),
+        due=_int(record.due),
+        created_at=int(record.created_at or 0),
+    )
+
+
+def unit_of(item: Item) -> Unit:
+    record = UnitRecord.from_raw_data(item)
+    return Unit(
+        key=keys.order_of(record.pk),
+        line=record.line,
+        n=int(record.n),
+        piece=int(record.piece),
+        state=State(record.st),
+        ver=int(record.ver or 1),
+        sku=record.sku or "",
+        room=Room(record.room) if record.room else None,
+        ref=record.ref or "",
+        why=record.why or "",
+        plan=None if record.plan is None else tuple(Part(x["sku"], int(x["n"])) for x in record.plan),
+        card=record.card or "",
+        batch=record.batch or "",
+        bucket=record.bucket or "",
+        last4=record.l4 or "",
+        cost=int(record.cost or 0),
+        cost_currency=record.ccy or "",
+        card_expires_at=_int(record.card_exp),
+        gen=int(record.gen or 0),
+        exposed_at=_int(record.exposed_at),
+        views=int(record.views or 0),
+        view_rid=record.view_rid or "",
+        viewers=tuple(record.viewers or ()),
+        due=_int(record.due),
+        at=int(record.at or 0),
+        delivered_by=record.via or "",
+    )
+
+
+def unit_record(unit: Unit, *, paid_at: int, by: str, rid: str) -> UnitRecord:
+    """A unit as it is first written; one that waits stands in its room by payment time."""
+    pk, sk = keys.unit(unit.key, unit.line, unit.n)
+    record = UnitRecord(
+        pk,
+        sk,
+        ver=unit.ver,
+        at=unit.at,
+        by=by,
+        why=unit.why or None,
+        rid=rid,
+        **order_names(unit.key, "unit"),
+        st=unit.state.value,
+        line=unit.line,
+        n=unit.n,
+        piece=unit.piece,
+        sku=unit.sku or None,
+        plan=plan_value(unit.plan),
+    )
+    if unit.state in WAITING and unit.room is not None:
+        record.room, record.ref = unit.room.value, unit.ref
+        record.d = room_index_of(unit.key, unit.room, unit.ref)
+        record.due = paid_at
+    if unit.card:
+        record.c = keys.card_index(unit.key.tenant, unit.card)
+        record.card, record.batch, record.bucket = unit.card, unit.batch, unit.bucket
+        record.l4, record.cost, record.ccy = unit.last4, unit.cost, unit.cost_currency
+        record.card_exp = unit.card_expires_at
+    return record
+
+
+def room_index_of(key: OrderKey, room: Room, ref: str) -> str:
+    return keys.room_index(key.tenant, room, ref, key.spread(keys.ROOM_PARTS))
+
+
+def order_names(key: OrderKey, kind: str) -> dict[str, Any]:
+    """What every item of an order says of itself, for the journal."""
+    return {"kind": kind, "t": key.tenant, "shop": key.shop, "order": key.order}
+
+
+def plan_value(plan: tuple[Part, ...] | None) -> list[dict[str, Any]] | None:
+    return None if plan is None else [{"sku": part.sku, "n": part.quantity} for part in plan]
+
+
+def line_value(line: OrderLine) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "id": line.id,
+        "item": line.item,
+        "variant": line.variant,
+        "sku": line.sku,
+        "qty": line.quantity,
+    }
+    if line.price is not None:
+        value["price"] = line.price
+    return value
+
+
+def marker_of(item: Item) -> Marker:
+    record = MarkerRecord.from_raw_data(item)
+    bucket, _, card = record.sk.partition("#")
+    return Marker(
+        card=card,
+        bucket=bucket,
+        shard=int(record.pk.rsplit("#", 1)[1]),
+        batch=record.batch,
+        last4=record.l4 or "",
+        cost=int(record.cost or 0),
+        currency=record.ccy or "",
+        expires_at=_int(record.exp),
+    )
+
+
+def marker_record(marker: Marker, tenant: str, sku: str, epoch: int) -> MarkerRecord:
+    return MarkerRecord(
+        keys.pool(tenant, sku, epoch, marker.shard),
+        f"{marker.bucket}#{marker.card}",
+        batch=marker.batch,
+        l4=marker.last4,
+        cost=marker.cost,
+        ccy=marker.currency,
+        exp=marker.expires_at,
+    )
+
+
+def _int(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,74 @@
+"""The due index: timers that ran out, and rooms in order of payment.
+
+An index proposes and lags behind; whoever acts on it reads the item itself strongly.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.records import HeaderRecord, Record, RoomRecord
+from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Table
+from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.states import Room
+from cardcourier.domain.waiting import RoomTimer, Timer, WaitingUnit
+
+INDEX = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTable:
+    """Everything that waits, whether for a moment, for stock, or for a person."""
+
+    table: Table
+
+    def due_timers(self, kind: str, part: int, until: int, limit: int) -> list[Timer]:
+        """Timers of one part of the index that ran out before `until`, earliest first."""
+        condition = (Record.d == keys.timer_part(kind, part)) & (Record.due <= until)
+        request = self.table.query_request(condition, IndexName=INDEX, Limit=limit)
+        return [_timer(item) for item in self.table.query_page(request)["Items"]]
+
+    def waiting(self, tenant: str, room: Room, ref: str) -> Iterator[WaitingUnit]:
+        """The units of a room, the oldest payment first."""
+        parts = [
+            self.table.query(Record.d == keys.room_index(tenant, room, ref, part), IndexName=INDEX)
+            for part in range(keys.ROOM_PARTS)
+        ]
+        return heapq.merge(*(map(_waiting, part) for part in parts), key=lambda unit: unit.paid_at)
+
+    def push(self, timer: Timer, due: int) -> bool:
+        """Move a timer, unless it has changed since. Never raises `ver`: pushing is not work."""
+        actions = [Record.due.set(due)]
+        if timer.sk == keys.HEADER:
+            actions.append(HeaderRecord.tries.set((HeaderRecord.tries | 0) + 1))
+        try:
+            self.table.write(Change((timer.pk, timer.sk), actions, Record.due == timer.due))
+        except ConditionFailed:
+            return False
+        return True
+
+    def open_room(self, tenant: str, room: Room, ref: str, due: int) -> bool:
+        """Have the sweeper look at a room at `due`; False when there is no such room."""
+        key = keys.room(tenant, room, ref)
+        try:
+            self.table.write(Change(key, [Record.due.set(due)], RoomRecord.touched_at.exists()))
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _timer(item: Item) -> Timer:
+    return Timer(item["pk"]["S"], item["sk"]["S"], int(item["due"]["N"]))
+
+
+def _waiting(item: Item) -> WaitingUnit:
+    _, line, n = item["sk"]["S"].split("#")
+    key: OrderKey = keys.order_of(item["pk"]["S"])
+    return WaitingUnit(key, line, int(n), int(item["due"]["N"]))
+
+
+def room_of(timer: Timer) -> RoomTimer:
+    """Which room a room's timer belongs to."""
+    _, tenant, ref = timer.pk.split("#", 2)
+    return RoomTimer(tenant, Room(timer.sk.removeprefix("ROOM#")), ref, timer.due)

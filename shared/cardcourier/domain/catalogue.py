@@ -1,0 +1,134 @@
+"""What a tenant sells and where: tenants, shops, products, listings, batches, jobs."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from cardcourier.errors import Refused
+
+_SKU = re.compile(r"[^\s#\x00-\x1f\x7f][^#\x00-\x1f\x7f]{0,63}")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+def check_sku(sku: str) -> str:
+    """A SKU is 1–64 printable characters without `#`."""
+    if not _SKU.fullmatch(sku) or sku != sku.strip():
+        raise Refused("bad_sku", "A SKU has 1 to 64 printable characters, no # and no outer blanks.")
+    return sku
+
+
+def check_id(value: str, name: str) -> str:
+    """An id that people choose: lower-case letters, digits and dashes, at most 40."""
+    if not _ID.fullmatch(value):
+        raise Refused("bad_id", f"{name} must be 1 to 40 of a-z, 0-9 and '-', not beginning with '-'.")
+    return value
+
+
+def check_currency(code: str) -> str:
+    """Three capital letters of ISO 4217."""
+    if not _CURRENCY.fullmatch(code):
+        raise Refused("bad_currency", "A currency is three capital letters, for example CNY.")
+    return code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A merchant account."""
+
+    id: str
+    name: str
+    time_zone: str = "Asia/Shanghai"
+    currency: str = "CNY"
+    language: str = "zh-CN"
+    support: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A connected store. `secrets` are sealed signing secrets, the newest last; two during a rotation.
+
+    `unmapped` says what to do with a listing nobody mapped: `hold` it or `ignore` it.
+    `max_quantity` is the largest quantity of a line that is delivered without a person.
+    """
+
+    id: str
+    tenant: str
+    channel: str
+    name: str
+    currency: str = "CNY"
+    secrets: tuple[bytes, ...] = ()
+    domain: str = ""
+    unmapped: str = "hold"
+    max_quantity: int = 50
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """What is sold, by SKU. `release_at` (epoch ms) in the future makes it a presale.
+
+    `policy` is the reveal policy: `repeat` or `proof`. `max_views` counts per unit within `view_days`.
+    """
+
+    tenant: str
+    sku: str
+    name: str
+    name_en: str = ""
+    issuer: str = ""
+    steps: tuple[str, ...] = ()
+    steps_en: tuple[str, ...] = ()
+    redeem_url: str = ""
+    release_at: int | None = None
+    policy: str = "repeat"
+    max_views: int = 20
+    view_days: int = 30
+    shards: int = 1
+    epoch: int = 1
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One row of the mapping of a shop's item to products; several rows make a bundle.
+
+    An empty `sku` says "not ours". `floor` is the lowest unit price accepted, in minor units.
+    """
+
+    item: str
+    variant: str
+    row: int
+    sku: str
+    quantity: int = 1
+    floor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One import. `cost` is what one card cost, in minor units of `currency`."""
+
+    tenant: str
+    id: str
+    sku: str
+    file_name: str = ""
+    cost: int = 0
+    currency: str = "CNY"
+    imported: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    created_at: int = 0
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Work that outlives a request: an import or a report. `data` holds its own facts."""
+
+    tenant: str
+    id: str
+    kind: str
+    state: str
+    created_at: int
+    by: str
+    data: dict[str, Any] = field(default_factory=dict)
+    ver: int = 1

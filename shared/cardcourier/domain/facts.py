@@ -1,0 +1,59 @@
+"""Facts about an order in the form in which they are written."""
+
+from dataclasses import dataclass
+
+from cardcourier.domain.orders import EVERYTHING, OrderKey, OrderLine
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """One payment; `amount` in minor units."""
+
+    id: str
+    amount: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstPayment:
+    """All that is known of an order when it is paid. `contact` is sealed, `search` holds keyed hashes."""
+
+    key: OrderKey
+    number: str
+    payments: tuple[Paid, ...]
+    paid_at: int
+    created_at: int
+    total: int
+    currency: str
+    lines: tuple[OrderLine, ...]
+    contact: bytes | None
+    search: tuple[str, ...]
+    language: str = ""
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A further payment, refund, cancel or chargeback. Its kind and id make it happen once.
+
+    `stops` are pieces that end (`*` for all), `owed` counts pieces of a line of which any may end.
+    `amount` is positive, in minor units, or None where no money moved.
+    """
+
+    key: OrderKey
+    kind: str
+    id: str
+    at: int
+    amount: int | None = None
+    currency: str | None = None
+    payment: str | None = None
+    reason: str = ""
+    stops: frozenset[str] = frozenset()
+    owed: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def ends_units(self) -> bool:
+        return bool(self.stops or self.owed)
+
+
+ALL = frozenset({EVERYTHING})

@@ -1,0 +1,240 @@
+"""An order as we keep it: header, units, and what they say together."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from cardcourier.domain.states import ENDED, HANDED_OVER, HOLDS_CARD, WAITING, Room, State
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """Names one order of one shop of one tenant."""
+
+    tenant: str
+    shop: str
+    order: str
+
+    def spread(self, parts: int) -> int:
+        """An even, stable number below `parts`, for sharded keys."""
+        return crc32(f"{self.tenant}/{self.shop}/{self.order}".encode()) % parts
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line as the shop sent it. `price` is the unit price in minor units, or unknown."""
+
+    id: str
+    item: str
+    variant: str
+    sku: str
+    quantity: int
+    price: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Refunded pieces of a line of which it is not chosen yet which ones end."""
+
+    line: str
+    pieces: int
+    fact: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The order itself. Without `paid_at` nothing may be delivered.
+
+    `stops` names pieces that must end (`*` or `<line>/<piece>`), `owed` counts those not chosen yet.
+    `ver` rises with every write that creates work; `due` is the timer, in epoch milliseconds.
+    """
+
+    key: OrderKey
+    ver: int
+    number: str = ""
+    paid_at: int | None = None
+    payment: str = ""
+    payments: tuple[str, ...] = ()
+    amount: int = 0
+    total: int = 0
+    currency: str = ""
+    lines: tuple[OrderLine, ...] = ()
+    contact: bytes | None = None
+    search: tuple[str, ...] = ()
+    language: str = ""
+    stops: frozenset[str] = frozenset()
+    owed: tuple[Owed, ...] = ()
+    approved: bool = False
+    seq: int = 0
+    due: int | None = None
+    created_at: int = 0
+
+    @property
+    def paid(self) -> bool:
+        return self.paid_at is not None
+
+    def stopped(self, line: str, piece: int) -> bool:
+        """Whether this piece must end."""
+        return EVERYTHING in self.stops or f"{line}/{piece}" in self.stops
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One product of a bundle and how many cards of it a piece holds."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One card's worth of one line. `gen` counts replacements, `exposed_at` the first showing."""
+
+    key: OrderKey
+    line: str
+    n: int
+    piece: int
+    state: State
+    ver: int = 1
+    sku: str = ""
+    room: Room | None = None
+    ref: str = ""
+    why: str = ""
+    plan: tuple[Part, ...] | None = None
+    card: str = ""
+    batch: str = ""
+    bucket: str = ""
+    last4: str = ""
+    cost: int = 0
+    cost_currency: str = ""
+    card_expires_at: int | None = None
+    gen: int = 0
+    exposed_at: int | None = None
+    views: int = 0
+    view_rid: str = ""
+    viewers: tuple[str, ...] = ()
+    due: int | None = None
+    at: int = 0
+    delivered_by: str = ""
+
+    @property
+    def name(self) -> str:
+        """`<line>#<nnnn>`, unique in its order."""
+        return f"{self.line}#{self.n:04d}"
+
+    @property
+    def waiting(self) -> bool:
+        return self.state in WAITING
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def holds_card(self) -> bool:
+        return self.state in HOLDS_CARD
+
+    @property
+    def exposed(self) -> bool:
+        return self.exposed_at is not None
+
+    @property
+    def has_own_timer(self) -> bool:
+        return self.due is not None and not self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A unit that a plan asks for, written or not."""
+
+    line: str
+    n: int
+    piece: int
+    sku: str
+
+
+def slots(line: str, pieces: int, plan: Iterable[Part]) -> Iterator[Slot]:
+    """The units of a line, numbered from 1 through all pieces in the plan's order."""
+    skus = [part.sku for part in plan for _ in range(part.quantity)]
+    for piece in range(1, pieces + 1):
+        for offset, sku in enumerate(skus, start=1):
+            yield Slot(line, (piece - 1) * len(skus) + offset, piece, sku)
+
+
+def choose_stops(header: Header, units: Mapping[str, Unit]) -> frozenset[str]:
+    """Say which pieces end for what is owed: the cheapest first, among equals the highest number.
+
+    Cheapest means: nothing written yet, then waiting, then holding an unseen card, then shown.
+    """
+    stops = set(header.stops)
+    for owed in header.owed:
+        line = next((line for line in header.lines if line.id == owed.line), None)
+        open_pieces = [
+            piece
+            for piece in range(1, (line.quantity if line else 0) + 1)
+            if EVERYTHING not in stops and f"{owed.line}/{piece}" not in stops
+        ]
+        price = _prices(owed.line, units)
+        open_pieces.sort(key=lambda piece: (price.get(piece, 0), -piece))
+        stops.update(f"{owed.line}/{piece}" for piece in open_pieces[: owed.pieces])
+    return frozenset(stops)
+
+
+def _prices(line: str, units: Mapping[str, Unit]) -> dict[int, int]:
+    prices: dict[int, int] = {}
+    for unit in units.values():
+        if unit.line == line:
+            prices[unit.piece] = max(prices.get(unit.piece, 0), _price(unit))
+    return prices
+
+
+def _price(unit: Unit) -> int:
+    if unit.ended:
+        return 4
+    if unit.exposed:
+        return 3
+    return 2 if unit.holds_card else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What people see of an order; no decision rests on it."""
+
+    status: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def summarise(header: Header, units: Iterable[Unit]) -> Summary:
+    """Derive an order's status from its units: the worst thing that still wants attention wins."""
+    counts: dict[str, int] = {}
+    rooms: set[Room | None] = set()
+    for unit in units:
+        counts[unit.state] = counts.get(unit.state, 0) + 1
+        if unit.waiting:
+            rooms.add(unit.room)
+    return Summary(_status(header, counts, rooms), counts)
+
+
+_ROOM_STATUS = {
+    Room.MAP: "held_mapping",
+    Room.AMOUNT: "held_amount",
+    Room.RISK: "held_risk",
+    Room.PRE: "presale",
+    Room.BACK: "no_stock",
+}
+
+
+def _status(header: Header, counts: Mapping[str, int], rooms: set[Room | None]) -> str:
+    handed = sum(counts.get(state, 0) for state in HANDED_OVER)
+    live = handed + counts.get(State.ALLOCATED, 0) + sum(counts.get(state, 0) for state in WAITING)
+    if not header.paid:
+        return "cancelled" if header.stops else "unpaid"
+    if not counts:
+        return "cancelled" if EVERYTHING in header.stops else "received"
+    if not live:
+        return "refunded" if counts.get(State.REFUNDED) or counts.get(State.RETURNED) else "cancelled"
+    if rooms:
+        return "partly_delivered" if handed else next(s for r, s in _ROOM_STATUS.items() if r in rooms)
+    return "delivering" if counts.get(State.ALLOCATED) else "delivered"

@@ -1,0 +1,58 @@
+"""The states of a unit and the moves it may make.
+
+A unit is one piece of one order line; its state machine is also the record that makes delivery
+happen once. `PENDING` is also the state of a unit that nobody has written yet.
+"""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a unit stands."""
+
+    PENDING = "PENDING"
+    HELD = "HELD"
+    SCHEDULED = "SCHEDULED"
+    BACKORDER = "BACKORDER"
+    RESERVED = "RESERVED"
+    ALLOCATED = "ALLOCATED"
+    DELIVERED = "DELIVERED"
+    REVEALED = "REVEALED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    RETURNED = "RETURNED"
+    REFUNDED = "REFUNDED"
+    EXCEPTION = "EXCEPTION"
+
+
+WAITING = frozenset({State.HELD, State.SCHEDULED, State.BACKORDER})
+HOLDS_CARD = frozenset({State.RESERVED, State.ALLOCATED, State.DELIVERED, State.REVEALED})
+HANDED_OVER = frozenset({State.DELIVERED, State.REVEALED})
+ENDED = frozenset({State.CANCELLED, State.EXPIRED, State.RETURNED, State.REFUNDED, State.EXCEPTION})
+
+EDGES: dict[State, frozenset[State]] = {
+    State.PENDING: WAITING | {State.RESERVED, State.ALLOCATED, State.CANCELLED},
+    State.HELD: frozenset({State.SCHEDULED, State.BACKORDER, State.CANCELLED}),
+    State.SCHEDULED: frozenset({State.BACKORDER, State.ALLOCATED, State.CANCELLED}),
+    State.BACKORDER: frozenset({State.ALLOCATED, State.CANCELLED}),
+    State.RESERVED: frozenset({State.ALLOCATED, State.EXPIRED, State.RETURNED}),
+    State.ALLOCATED: frozenset({State.DELIVERED, State.REVEALED, State.RETURNED, State.REFUNDED}),
+    State.DELIVERED: frozenset({State.REVEALED, State.RETURNED, State.REFUNDED, State.ALLOCATED}),
+    State.REVEALED: frozenset({State.ALLOCATED, State.REFUNDED}),
+    **{state: frozenset() for state in ENDED},
+}
+"""Every move a unit may make; a replacement leads from a shown card back to ALLOCATED."""
+
+
+class Room(StrEnum):
+    """Where waiting units wait. The name is part of a table key."""
+
+    PRE = "PRE"
+    BACK = "BACK"
+    MAP = "MAP"
+    RISK = "RISK"
+    AMOUNT = "AMOUNT"
+
+
+DRIVEN = frozenset({Room.PRE, Room.BACK, Room.MAP})
+"""Rooms that open by themselves; the others are to-do lists that a person empties."""

@@ -1,0 +1,34 @@
+"""Markers: one for each card that can be sold, and none for any other."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+NEVER = "9999"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """Stands for one sellable card. `bucket` is its month of expiry, `9999` when it never expires.
+
+    The earliest bucket is sold first. `cost` is what the card cost, in minor units of `currency`.
+    """
+
+    card: str
+    bucket: str
+    shard: int
+    batch: str
+    last4: str = ""
+    cost: int = 0
+    currency: str = ""
+    expires_at: int | None = None
+
+    def sellable(self, now: int) -> bool:
+        """An expired card is never sold."""
+        return self.expires_at is None or self.expires_at > now
+
+
+def bucket_of(expires_at: int | None) -> str:
+    """The month (`YYMM`, UTC) in which a card's validity ends."""
+    if expires_at is None:
+        return NEVER
+    return datetime.fromtimestamp(expires_at / 1000, UTC).strftime("%y%m")

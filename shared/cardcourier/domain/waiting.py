@@ -1,0 +1,41 @@
+"""What the sweeper works on."""
+
+from dataclasses import dataclass
+
+from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.states import Room
+
+FRESH = 120_000
+"""Milliseconds for which a touched room needs no new touch."""
+
+STALE = 900_000
+"""Milliseconds after which an empty room may be removed: FRESH, the index's lag and clock skew fit in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """An item of the due index; `due` in epoch milliseconds."""
+
+    pk: str
+    sk: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTimer:
+    """A room whose time has come."""
+
+    tenant: str
+    room: Room
+    ref: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingUnit:
+    """A unit in a room; `paid_at` is its place in the queue."""
+
+    key: OrderKey
+    line: str
+    n: int
+    paid_at: int

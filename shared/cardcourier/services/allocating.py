@@ -1,0 +1,412 @@
+"""One pass over one order: every unit gets its card, its place in a waiting room, or its end.
+
+A pass may begin at any moment, any number of times and beside others; messages, timers, rooms and
+restocks all start the same one. Conditions decide, and what a failed condition shows is decided anew.
+The header's timer is removed last, and only against the `ver` that the pass began with.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from cardcourier.domain.catalogue import Listing, Product, Shop
+from cardcourier.domain.orders import Header, OrderKey, OrderLine, Part, Slot, Unit, choose_stops, slots
+from cardcourier.domain.policy import line_hold, order_hold
+from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
+from cardcourier.domain.states import DRIVEN, HANDED_OVER, Room, State
+from cardcourier.domain.stock import Marker
+from cardcourier.domain.waiting import FRESH
+from cardcourier.errors import Unavailable
+from cardcourier.services.picking import Picker, SoldOut
+
+ROUNDS = 8
+RECHECK = {Room.BACK: 60_000, Room.MAP: 600_000, Room.PRE: 600_000}
+"""Milliseconds until the sweeper looks at a room again, if nothing opens it before."""
+
+Plan = tuple[Part, ...]
+
+
+class Orders(Protocol):
+    """The writes of the order protocol that a pass makes."""
+
+    def header(self, key: OrderKey) -> Header | None: ...
+    def unit(self, key: OrderKey, line: str, n: int) -> Unit | None: ...
+    def units(self, key: OrderKey) -> list[Unit]: ...
+    def choose(self, header: Header, stops: frozenset[str], actor: Actor) -> bool: ...
+    def clear_timer(self, key: OrderKey, ver: int) -> bool: ...
+    def allocate_new(
+        self, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+    ) -> Unit | MarkerLost | Lost: ...
+    def allocate_waiting(
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+    ) -> Unit | MarkerLost | Lost: ...
+    def park(self, unit: Unit, paid_at: int, actor: Actor) -> Unit | Lost: ...
+    def tombstone(self, unit: Unit, actor: Actor) -> Unit | Lost: ...
+    def change_room(self, seen: Unit, unit: Unit, header: Header, actor: Actor) -> bool: ...
+    def end_waiting(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
+    def return_card(
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+    ) -> Unit | Lost: ...
+    def burn(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
+    def room(self, tenant: str, room: Room, ref: str) -> int | None: ...
+    def touch_room(self, tenant: str, room: Room, ref: str, mine: int, due: int) -> None: ...
+
+
+class Catalogue(Protocol):
+    """What is sold and how a shop's items map to it; may be half a minute old."""
+
+    def shop(self, shop: str) -> Shop: ...
+    def product(self, tenant: str, sku: str) -> Product | None: ...
+    def listings(self, tenant: str, shop: str, item: str, variant: str) -> Sequence[Listing]: ...
+
+
+class Restocks(Protocol):
+    """Tells that a card came back."""
+
+    def room(self, tenant: str, room: Room, ref: str, delay: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allocator:
+    """Runs passes."""
+
+    orders: Orders
+    catalogue: Catalogue
+    picker: Picker
+    restocks: Restocks
+    clock: Callable[[], int]
+
+    def run(
+        self, key: OrderKey, rid: str, header: Header | None = None, *, known: bool = False
+    ) -> list[Unit]:
+        """Settle one order and return the units as this pass saw them.
+
+        `header` saves the first read when it was just read strongly. `known` says that units may
+        exist already, so that they are read before anything is tried. Raises Unavailable when an
+        answer was lost: the header's timer stands and the message comes back.
+        """
+        for _ in range(ROUNDS):
+            actor = Actor("allocation", self.clock(), rid)
+            header = header or self.orders.header(key)
+            if header is None:
+                return []
+            if not header.paid:
+                if header.due is not None:
+                    self.orders.clear_timer(key, header.ver)
+                return []
+            if not header.owed:
+                return self._settle(header, actor, known or bool(header.stops))
+            units = {unit.name: unit for unit in self.orders.units(key)}
+            self.orders.choose(header, choose_stops(header, units), actor)
+            header = None
+        raise Unavailable("order_busy", "The order kept changing; it is tried again.")
+
+    def _settle(self, header: Header, actor: Actor, known: bool) -> list[Unit]:
+        units = {unit.name: unit for unit in self.orders.units(header.key)} if known else {}
+        run = _Pass(self, header, actor, units)
+        try:
+            for line in header.lines:
+                run.settle_line(line)
+        except _HeaderChanged:
+            return list(run.seen.values())
+        run.touch_rooms()
+        if run.complete():
+            self.orders.clear_timer(header.key, run.header.ver)
+        return list(run.seen.values())
+
+
+class _HeaderChanged(Exception):
+    """Somebody made new work for this order; their pass, or the timer, goes on."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    tools: Allocator
+    header: Header
+    actor: Actor
+    units: dict[str, Unit]
+    seen: dict[str, Unit] = field(default_factory=dict)
+
+    # -- lines ----------------------------------------------------------------------------------
+
+    def settle_line(self, line: OrderLine) -> None:
+        """Settle the units of a line. Its first unit is written first and fixes the line's plan."""
+        shop = self.tools.catalogue.shop(self.header.key.shop)
+        listings = self.tools.catalogue.listings(self.header.key.tenant, shop.id, line.item, line.variant)
+        plan = self._plan_of(line, shop, listings)
+        hold = order_hold(self.header, shop) or line_hold(self.header, line, shop, listings)
+        first = self._settle_first(line, plan, hold)
+        if first is None:
+            return
+        if first.plan is not None:
+            plan = first.plan
+        held = first.state is State.HELD
+        for slot in slots(line.id, line.quantity, plan or ()):
+            if slot.n > 1 and (not held or self.header.stopped(slot.line, slot.piece)):
+                self._settle_slot(slot, plan, None)
+
+    def _settle_first(self, line: OrderLine, plan: Plan | None, hold: str | None) -> Unit | None:
+        first = self.units.get(f"{line.id}#0001")
+        if plan == () and first is None:
+            return None
+        sku = plan[0].sku if plan else ""
+        slot = Slot(line.id, 1, 1, sku)
+        if first is not None and first.plan is not None:
+            plan = first.plan
+        if plan is None:
+            return self._settle_slot(slot, None, f"mapping: {line.item or line.sku}/{line.variant}")
+        if hold is None and first is not None and first.waiting and (not plan or not line.quantity):
+            return self._end_slot(slot, first, "nothing to deliver")
+        if hold is None and first is None and not line.quantity:
+            return None
+        return self._settle_slot(slot, plan, hold)
+
+    def _plan_of(self, line: OrderLine, shop: Shop, listings: Sequence[Listing]) -> Plan | None:
+        """What one piece of the line holds; `()` is not ours, None nobody has mapped."""
+        if listings:
+            parts = tuple(Part(listing.sku, listing.quantity) for listing in listings if listing.sku)
+        elif line.sku and self._product(line.sku) is not None:
+            parts = (Part(line.sku, 1),)
+        else:
+            return () if shop.unmapped == "ignore" else None
+        return parts if all(self._product(part.sku) for part in parts) else None
+
+    def _product(self, sku: str) -> Product | None:
+        return self.tools.catalogue.product(self.header.key.tenant, sku)
+
+    # -- one unit -------------------------------------------------------------------------------
+
+    def _settle_slot(self, slot: Slot, plan: Plan | None, hold: str | None) -> Unit:
+        """Bring one unit to rest, deciding anew from whatever a failed condition shows."""
+        unit = self.units.get(f"{slot.line}#{slot.n:04d}")
+        for _ in range(ROUNDS):
+            if self.header.stopped(slot.line, slot.piece):
+                return self._end_slot(slot, unit, "stopped", plan)
+            if unit is None:
+                outcome = self._create(slot, plan, hold)
+            elif unit.waiting:
+                outcome = self._advance(unit, slot, plan, hold)
+            else:
+                return self._note(unit)
+            if isinstance(outcome, Lost):
+                unit = self._reread(slot, outcome)
+                if unit is not None and unit.plan is not None:
+                    plan = unit.plan
+                continue
+            was_held = unit is not None and unit.state is State.HELD
+            if not (was_held and outcome.state is State.BACKORDER):
+                return self._note(outcome)
+            unit = outcome
+        raise Unavailable("unit_busy", f"Unit {slot.line}#{slot.n} kept changing; the order is tried again.")
+
+    def _create(self, slot: Slot, plan: Plan | None, hold: str | None) -> Unit | Lost:
+        fresh = self._fresh(slot, plan)
+        if hold is not None:
+            return self._park(self._held(fresh, slot, hold))
+        product = self._need(slot.sku)
+        if self._closed(product):
+            return self._park(replace(fresh, state=State.SCHEDULED, room=Room.PRE, ref=slot.sku))
+        try:
+            return self._pick(
+                product,
+                fresh,
+                lambda unit, marker, pool: self.tools.orders.allocate_new(unit, marker, pool, self.actor),
+            )
+        except SoldOut:
+            return self._park(replace(fresh, state=State.BACKORDER, room=Room.BACK, ref=slot.sku))
+
+    def _advance(self, seen: Unit, slot: Slot, plan: Plan | None, hold: str | None) -> Unit | Lost:
+        """Move a waiting unit on if its gate is open, else leave it where it waits."""
+        if hold is not None and seen.state is State.HELD:
+            held = self._held(seen, slot, hold)
+            return seen if (held.room, held.ref) == (seen.room, seen.ref) else self._rehouse(seen, held)
+        product = self._need(slot.sku or seen.sku)
+        closed = self._closed(product)
+        if seen.state is State.HELD:
+            named = replace(seen, sku=product.sku, plan=plan, why="released")
+            state, room = (State.SCHEDULED, Room.PRE) if closed else (State.BACKORDER, Room.BACK)
+            return self._rehouse(seen, replace(named, state=state, room=room, ref=product.sku))
+        if seen.state is State.SCHEDULED and closed:
+            return seen
+        try:
+            return self._pick(
+                product,
+                replace(seen, why=""),
+                lambda unit, marker, pool: self.tools.orders.allocate_waiting(
+                    seen, unit, marker, pool, self.actor
+                ),
+            )
+        except SoldOut:
+            if seen.state is State.BACKORDER:
+                return seen
+        waiting = replace(seen, state=State.BACKORDER, room=Room.BACK, ref=product.sku, why="no stock")
+        return self._rehouse(seen, waiting)
+
+    def _pick(
+        self, product: Product, unit: Unit, take: Callable[[Unit, Marker, Pool], Unit | MarkerLost | Lost]
+    ) -> Unit | Lost:
+        pool = pool_of(product)
+
+        def offer(marker: Marker) -> Unit | MarkerLost | Lost:
+            try:
+                return take(with_card(unit, marker, self.actor.now), marker, pool)
+            except Unavailable:
+                # It may have happened. If it has, the unit shows it; if not, another card will do.
+                now = self.tools.orders.unit(unit.key, unit.line, unit.n)
+                return Lost(now) if now is not None and not now.waiting else MarkerLost(gone=False)
+
+        return self.tools.picker.pick(pool, offer)
+
+    def _park(self, unit: Unit) -> Unit | Lost:
+        return self.tools.orders.park(unit, self.header.paid_at or 0, self.actor)
+
+    def _rehouse(self, seen: Unit, unit: Unit) -> Unit:
+        if not self.tools.orders.change_room(seen, unit, self.header, self.actor):
+            raise _HeaderChanged
+        self.header = replace(self.header, ver=self.header.ver + 1)
+        return replace(unit, ver=seen.ver + 1)
+
+    def _end_slot(self, slot: Slot, unit: Unit | None, why: str, plan: Plan | None = None) -> Unit:
+        """End a unit, whatever it is by now. A failed condition never ends the effort."""
+        for _ in range(ROUNDS):
+            if unit is not None and unit.ended:
+                return self._note(unit)
+            outcome = self._end(slot, unit, why, plan)
+            if not isinstance(outcome, Lost):
+                return self._note(outcome)
+            unit = self._reread(slot, outcome)
+        raise Unavailable("unit_busy", f"Unit {slot.line}#{slot.n} kept changing; the order is tried again.")
+
+    def _end(self, slot: Slot, unit: Unit | None, why: str, plan: Plan | None) -> Unit | Lost:
+        orders = self.tools.orders
+        if unit is None:
+            fresh = replace(self._fresh(slot, plan), state=State.CANCELLED, why=why)
+            return orders.tombstone(fresh, self.actor)
+        if unit.waiting:
+            return orders.end_waiting(unit, self._gone(unit, State.CANCELLED, why), self.actor)
+        if unit.exposed:
+            return orders.burn(unit, self._gone(unit, State.REFUNDED, why), self.actor)
+        return self._give_back(unit, why)
+
+    def _give_back(self, unit: Unit, why: str) -> Unit | Lost:
+        pool = pool_of(self._need(unit.sku))
+        marker = Marker(
+            card=unit.card,
+            bucket=unit.bucket,
+            shard=self.tools.picker.random.randrange(pool.shards),
+            batch=unit.batch,
+            last4=unit.last4,
+            cost=unit.cost,
+            currency=unit.cost_currency,
+            expires_at=unit.card_expires_at,
+        )
+        outcome = self.tools.orders.return_card(
+            unit, self._gone(unit, State.RETURNED, why), marker, pool, self.actor
+        )
+        if not isinstance(outcome, Lost):
+            self.tools.picker.restocked(pool)
+            self.tools.restocks.room(pool.tenant, Room.BACK, pool.sku, 1)
+        return outcome
+
+    def _gone(self, unit: Unit, state: State, why: str) -> Unit:
+        return replace(unit, state=state, card="", gen=unit.gen + 1, why=why, room=None, ref="", due=None)
+
+    def _reread(self, slot: Slot, lost: Lost) -> Unit | None:
+        """What a failed condition showed; this order was known to somebody, so read it all once."""
+        if not self.units:
+            self.units = {unit.name: unit for unit in self.tools.orders.units(self.header.key)}
+        return lost.old or self.tools.orders.unit(self.header.key, slot.line, slot.n)
+
+    # -- small words ----------------------------------------------------------------------------
+
+    def _fresh(self, slot: Slot, plan: Plan | None) -> Unit:
+        return Unit(
+            key=self.header.key,
+            line=slot.line,
+            n=slot.n,
+            piece=slot.piece,
+            state=State.PENDING,
+            sku=slot.sku,
+            plan=plan if slot.n == 1 else None,
+            at=self.actor.now,
+        )
+
+    def _held(self, unit: Unit, slot: Slot, hold: str) -> Unit:
+        line = next(line for line in self.header.lines if line.id == slot.line)
+        if hold.startswith("mapping"):
+            ref = listing_ref(self.header.key.shop, line)
+            return replace(unit, state=State.HELD, room=Room.MAP, ref=ref, why=hold, plan=None)
+        return replace(unit, state=State.HELD, room=Room.AMOUNT, ref=self.header.key.shop, why=hold)
+
+    def _closed(self, product: Product) -> bool:
+        return product.release_at is not None and product.release_at > self.tools.clock()
+
+    def _need(self, sku: str) -> Product:
+        product = self._product(sku)
+        if product is None:
+            raise Unavailable("product_missing", f"Product {sku} is not in the catalogue; create it again.")
+        return product
+
+    def _note(self, unit: Unit) -> Unit:
+        self.seen[unit.name] = unit
+        return unit
+
+    # -- the end of the pass ----------------------------------------------------------------------
+
+    def touch_rooms(self) -> None:
+        """Make sure that every room in which a unit was seen waiting has a timer, whoever parked it.
+
+        The clock is taken after the unit was known to wait; a lost answer here ends the pass.
+        """
+        rooms = {(u.room, u.ref) for u in self.seen.values() if u.waiting and u.room}
+        for room, ref in rooms:
+            if room not in DRIVEN:
+                continue
+            mine = self.tools.clock()
+            touched = self.tools.orders.room(self.header.key.tenant, room, ref)
+            if touched is None or touched < mine - FRESH:
+                self.tools.orders.touch_room(
+                    self.header.key.tenant, room, ref, mine, self._room_due(room, ref, mine)
+                )
+
+    def _room_due(self, room: Room, ref: str, now: int) -> int:
+        later = now + RECHECK[room]
+        product = self._product(ref) if room is Room.PRE else None
+        return min(product.release_at, later) if product and product.release_at else later
+
+    def complete(self) -> bool:
+        """Whether nothing is left that only the header's timer would drive."""
+        return all(at_rest(unit) for unit in self.seen.values())
+
+
+def at_rest(unit: Unit) -> bool:
+    """Ended, handed over, waiting in a room, or carrying a timer of its own."""
+    return unit.ended or unit.state in HANDED_OVER or unit.waiting or unit.has_own_timer
+
+
+def with_card(unit: Unit, marker: Marker, now: int) -> Unit:
+    """The unit as it is once it holds this card; one that waited gets a timer of its own."""
+    return replace(
+        unit,
+        state=State.ALLOCATED,
+        card=marker.card,
+        batch=marker.batch,
+        bucket=marker.bucket,
+        last4=marker.last4,
+        cost=marker.cost,
+        cost_currency=marker.currency,
+        card_expires_at=marker.expires_at,
+        due=now if unit.waiting else None,
+        room=None,
+        ref="",
+        at=now,
+    )
+
+
+def pool_of(product: Product) -> Pool:
+    return Pool(product.tenant, product.sku, product.epoch, product.shards)
+
+
+def listing_ref(shop: str, line: OrderLine) -> str:
+    """Names a shop's listing in the mapping room; an item without id is known by its code."""
+    return f"{shop}/{line.item or line.sku}/{line.variant}"

@@ -1,0 +1,134 @@
+"""Take one sellable card out of a pool, without queueing behind anybody.
+
+A conflict or a missing marker means that somebody else has this card: go on to another one, never
+wait for it. Reaching at random keeps buyers out of each other's way.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
+from typing import Protocol
+
+from cardcourier.domain.hints import Hints, Random
+from cardcourier.domain.orders import Unit
+from cardcourier.domain.protocol import Lost, MarkerLost, Pool
+from cardcourier.domain.stock import Marker, bucket_of
+from cardcourier.errors import Unavailable
+
+PAGE = 25
+ATTEMPTS = 12
+PATIENCE = 3_000
+BUCKET_FOR = 60_000
+ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+Take = Callable[[Marker], Unit | MarkerLost | Lost]
+
+
+class Markers(Protocol):
+    """What picking needs of the pools."""
+
+    def first(self, pool: Pool, shard: int, since: str) -> Marker | None: ...
+    def page(
+        self, pool: Pool, shard: int, since: str, until: str, limit: int, *, consistent: bool
+    ) -> list[Marker]: ...
+    def every(self, pool: Pool, shard: int, since: str) -> Iterator[Marker]: ...
+
+
+class SoldOut(Exception):
+    """Every shard was read strongly and held nothing that can be sold."""
+
+
+@dataclass(slots=True)
+class Picker:
+    """Candidates of all pools, kept while the worker is warm."""
+
+    markers: Markers
+    random: Random
+    clock: Callable[[], int]
+    _hints: dict[Pool, Hints] = field(default_factory=dict)
+    _buckets: dict[tuple[Pool, int], tuple[str, int]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def pick(self, pool: Pool, take: Take) -> Unit | Lost:
+        """Offer candidates to `take` until one is taken or the unit turns out to be settled.
+
+        Raises SoldOut when the pool is proven empty, Unavailable when every candidate was contested.
+        """
+        started = self.clock()
+        for _ in range(ATTEMPTS):
+            if self.clock() - started > PATIENCE:
+                break
+            outcome = take(self._candidate(pool))
+            if not isinstance(outcome, MarkerLost):
+                return outcome
+            if outcome.gone:
+                with self._lock:
+                    self._of(pool).drop()
+        raise Unavailable("pool_busy", f"Too many buyers at once for {pool.sku}; the order is tried again.")
+
+    def _candidate(self, pool: Pool) -> Marker:
+        now = self.clock()
+        with self._lock:
+            hints = self._of(pool)
+            if hints.sold_out(now):
+                raise SoldOut
+            marker = hints.draw(now, self.random)
+        return marker or self._from_page(pool, now) or self._strongly(pool, now)
+
+    def _from_page(self, pool: Pool, now: int) -> Marker | None:
+        """A fresh page from a random place; only a full one is kept, a thin pool changes too fast."""
+        page = [marker for marker in self._read_page(pool, now) if marker.sellable(now)]
+        if len(page) < PAGE:
+            return page[self.random.randrange(len(page))] if page else None
+        with self._lock:
+            hints = self._of(pool)
+            hints.read_at, hints.markers = now, page
+            return hints.draw(now, self.random)
+
+    def _read_page(self, pool: Pool, now: int) -> list[Marker]:
+        shard = self.random.randrange(pool.shards)
+        bucket = self._bucket(pool, shard, now)
+        if bucket is None:
+            return []
+        start = f"{bucket}#c1" + "".join(ALPHABET[self.random.randrange(32)] for _ in range(4))
+        page = self.markers.page(pool, shard, start, f"{bucket}#~", PAGE, consistent=False)
+        if len(page) < PAGE:
+            page += self.markers.page(pool, shard, f"{bucket}#", start, PAGE - len(page), consistent=False)
+        if not page:
+            self._buckets.pop((pool, shard), None)
+        return page
+
+    def _bucket(self, pool: Pool, shard: int, now: int) -> str | None:
+        """The earliest month of expiry on this shard; what ended before this month is passed over."""
+        bucket, read_at = self._buckets.get((pool, shard), (None, 0))
+        if bucket is not None and 0 <= now - read_at < BUCKET_FOR:
+            return bucket
+        first = self.markers.first(pool, shard, bucket_of(now))
+        if first is None:
+            return None
+        self._buckets[pool, shard] = (first.bucket, now)
+        return first.bucket
+
+    def _strongly(self, pool: Pool, now: int) -> Marker:
+        """Read every shard strongly; the proof that a pool is empty."""
+        found: list[Marker] = []
+        for shard in range(pool.shards):
+            markers = self.markers.every(pool, shard, bucket_of(now))
+            found += islice((marker for marker in markers if marker.sellable(now)), PAGE)
+        if not found:
+            with self._lock:
+                self._of(pool).empty_at = now
+            raise SoldOut
+        earliest = min(marker.bucket for marker in found)
+        found = [marker for marker in found if marker.bucket == earliest]
+        return found[self.random.randrange(len(found))]
+
+    def restocked(self, pool: Pool) -> None:
+        """Forget that the pool was empty: cards have come."""
+        with self._lock:
+            self._hints.pop(pool, None)
+            self._buckets.clear()
+
+    def _of(self, pool: Pool) -> Hints:
+        return self._hints.setdefault(pool, Hints())
