@@ -1,0 +1,37 @@
+# One line per verb: `make` lists them.
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+
+# Which part of samconfig.toml: default, prod or china.
+ENV ?= default
+# The layers hold machine code: they are built for the Architecture this environment deploys.
+READ_ARCHITECTURE = import re, sys, tomllib; parts = tomllib.load(open("samconfig.toml", "rb")); \
+    given = parts[sys.argv[1]]["global"]["parameters"]["parameter_overrides"]; \
+    print((re.findall(r"\bArchitecture=(\w+)", given) or ["arm64"])[-1])
+
+# A `sam` on the path is used; otherwise one is kept beside the project, apart from its own packages.
+SAM ?= $(or $(shell command -v sam 2>/dev/null),.local/sam/bin/sam)
+export SAM_CLI_TELEMETRY ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help lock build deploy template-check
+
+help: ## list the verbs
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lock: ## write every lock file from pyproject.toml (ARGS=--upgrade moves versions)
+	layers/lock.sh $(ARGS)
+
+template-check: ## lint the template for four regions, translate it, hold its rules
+	$(PYTHON) -m pytest -q tests/rules/test_template.py tests/rules/test_layers.py
+
+build: $(SAM) ## build functions and layers for the cloud (ENV=default|prod|china)
+	@command -v python3.13 >/dev/null || { echo "The layers need python3.13 on the path, for example: uv python install 3.13"; exit 1; }
+	ARCHITECTURE=$$(python3 -c '$(READ_ARCHITECTURE)' $(ENV)) $(SAM) build --config-env $(ENV)
+
+deploy: build ## build, then create or update the stack (ENV=default|prod|china)
+	$(SAM) deploy --config-env $(ENV)
+
+.local/sam/bin/sam:
+	python3 -m venv .local/sam
+	.local/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==1.170.0
