@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from cardcourier.domain.language import DEFAULT, Language, Texts
 from cardcourier.domain.mail import Message
@@ -104,7 +104,7 @@ def _texts(language: Language) -> Texts:
 def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=lambda name: name is not None and name.endswith(".html"),
+        autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -10,9 +10,9 @@ _GONE = frozenset({"replaced", "ended"})
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """How to redeem one product; said once, however many cards of it there are."""
+    """How to redeem these products; said once, however many cards there are."""
 
-    product_name: str
+    product_names: tuple[str, ...]
     steps: tuple[str, ...]
     redeem_url: str | None
 
@@ -24,7 +24,8 @@ class Outline:
     headline: str
     guides: tuple[Guide, ...]
     reportable: tuple[CardBlock, ...]
-    several_plain: bool
+    plain_cards: int
+    plain_texts: int
     lookalikes: bool
     awaited: bool
 
@@ -36,7 +37,8 @@ def outline(page: OrderPage) -> Outline:
         headline=f"headline_{_mood(page)}",
         guides=_guides(page.blocks),
         reportable=tuple(block for block in page.blocks if block.state == "revealed"),
-        several_plain=len(plain) > 1 or any(block.code and block.number for block in plain),
+        plain_cards=len(plain),
+        plain_texts=sum(text is not None for block in plain for text in (block.number, block.code)),
         lookalikes=any(has_lookalikes(f"{block.number or ''}{block.code or ''}") for block in plain),
         awaited=any(block.state in {"waiting", "scheduled"} for block in page.blocks),
     )
@@ -53,5 +55,8 @@ def _mood(page: OrderPage) -> str:
 
 
 def _guides(blocks: tuple[CardBlock, ...]) -> tuple[Guide, ...]:
-    guides = (Guide(block.product_name, block.steps, block.redeem_url) for block in blocks)
-    return tuple(dict.fromkeys(guide for guide in guides if guide.steps or guide.redeem_url))
+    names: dict[tuple[tuple[str, ...], str | None], dict[str, None]] = {}
+    for block in blocks:
+        if block.state not in _GONE and (block.steps or block.redeem_url):
+            names.setdefault((block.steps, block.redeem_url), {})[block.product_name] = None
+    return tuple(Guide(tuple(products), *way) for way, products in names.items())

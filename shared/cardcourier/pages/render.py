@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -18,6 +18,7 @@ from cardcourier.domain.redeem_page import (
     LookupPage,
     NotFoundPage,
     OrderPage,
+    Page,
 )
 from cardcourier.pages.code_text import grouped
 from cardcourier.pages.json_form import as_json
@@ -60,30 +61,37 @@ HEADERS = MappingProxyType(
 
 def render_order(page: OrderPage, language: Language = DEFAULT) -> str:
     """The page behind a link; answer 200. Holds plaintext only if the model does."""
-    return _render("order.html", language, page=page, outline=outline(page))
+    return _render(
+        "order.html",
+        language,
+        f"/r/{quote(page.token, safe='')}",
+        page=page,
+        outline=outline(page),
+        revealed=page.revealed_now,
+    )
 
 
 def render_not_found(page: NotFoundPage, language: Language = DEFAULT) -> str:
     """The same page for every link that does not work; answer 404."""
-    return _render("not_found.html", language, page=page)
+    return _render("not_found.html", language, "", page=page)
 
 
 def render_lookup(page: LookupPage, language: Language = DEFAULT) -> str:
     """The form that finds an order; answer 200, or 429 when `limited`."""
-    return _render("lookup.html", language, page=page)
+    return _render("lookup.html", language, "/q", page=page)
 
 
 def render_locked(page: LockedPage, language: Language = DEFAULT) -> str:
     """Too many tries; answer 429."""
-    return _render("locked.html", language, page=page)
+    return _render("locked.html", language, "/q", page=page)
 
 
-def _render(template: str, language: Language, **values: object) -> str:
-    return (
-        _environment()
-        .get_template(template)
-        .render(t=texts(language), language=language, languages=LANGUAGES, **values)
-    )
+def _render(
+    template: str, language: Language, here: str, *, page: Page, revealed: bool = False, **more: object
+) -> str:
+    """`here` is the address that shows the page without changing anything; empty means the present one."""
+    values = {"t": texts(language), "language": language, "here": here, "page": page, "revealed": revealed}
+    return _environment().get_template(template).render(values | more)
 
 
 @cache
@@ -104,7 +112,12 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals.update(
-        static=static_path, problems=PROBLEMS, with_card=WITH_CARD, grouped=grouped, qr=qr_data_uri
+        static=static_path,
+        problems=PROBLEMS,
+        with_card=WITH_CARD,
+        grouped=grouped,
+        qr=qr_data_uri,
+        languages=[(language, texts(language)("language_name")) for language in LANGUAGES],
     )
     environment.filters.update(contact_link=contact_link, web_address=web_address)
     return environment
