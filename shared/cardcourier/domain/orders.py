@@ -49,6 +49,7 @@ class Header:
 
     `stops` names pieces that must end (`*` or `<line>/<piece>`), `owed` counts those not chosen yet.
     `ver` rises with every write that creates work; `due` is the timer, in epoch milliseconds.
+    `listed_at` is when we first heard of the order, its place in lists.
     """
 
     key: OrderKey
@@ -70,6 +71,7 @@ class Header:
     seq: int = 0
     due: int | None = None
     created_at: int = 0
+    listed_at: int = 0
 
     @property
     def paid(self) -> bool:

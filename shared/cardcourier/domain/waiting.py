@@ -22,6 +22,15 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True)
+class Pushed:
+    """A timer that was moved, how often it was so far, and the payment it is about (epoch ms)."""
+
+    timer: Timer
+    tries: int
+    paid_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class RoomTimer:
     """A room whose time has come."""
 

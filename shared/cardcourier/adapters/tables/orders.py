@@ -39,7 +39,7 @@ from cardcourier.adapters.tables.writes import (
     transact,
 )
 from cardcourier.domain.facts import Fact, FirstPayment
-from cardcourier.domain.orders import Header, OrderKey, Unit
+from cardcourier.domain.orders import Header, OrderKey, Unit, slots
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.stock import Marker
@@ -92,6 +92,22 @@ class OrdersTable:
                     facts.append(FactRecord.from_raw_data(item))
         return header, units, facts
 
+    def snapshots(self, wanted: Iterable[OrderKey]) -> dict[OrderKey, tuple[Header, list[Unit]]]:
+        """Several orders with their units in a few strong reads, by the keys that their plans name."""
+        headers = self.headers(wanted)
+        firsts = [keys.unit(key, line.id, 1) for key, header in headers.items() for line in header.lines]
+        units = [unit_of(item) for item in self.table.get_many(firsts)]
+        rest = [
+            keys.unit(first.key, slot.line, slot.n)
+            for first in units
+            for line in headers[first.key].lines
+            if line.id == first.line
+            for slot in slots(line.id, line.quantity, first.plan or ())
+            if slot.n > 1
+        ]
+        units += [unit_of(item) for item in self.table.get_many(rest)]
+        return {key: (header, [unit for unit in units if unit.key == key]) for key, header in headers.items()}
+
     # -- headers and facts ----------------------------------------------------------------------
 
     def record_payment(self, payment: FirstPayment, actor: Actor) -> Header | None:
@@ -113,6 +129,7 @@ class OrdersTable:
             HeaderRecord.search.set(list(payment.search)),
             HeaderRecord.language.set(payment.language),
             HeaderRecord.created_at.set(payment.created_at),
+            HeaderRecord.listed_at.set(HeaderRecord.listed_at | actor.now),
             *_work(pk, actor.now),
         ]
         if payment.contact is not None:
@@ -142,7 +159,11 @@ class OrdersTable:
         The header is created when it is absent. False when the fact was there, and so was the stop.
         """
         pk, _ = keys.header(fact.key)
-        actions = [*_stamp(fact.key, "order", actor, fact.kind), *_work(pk, actor.now)]
+        actions = [
+            *_stamp(fact.key, "order", actor, fact.kind),
+            *_work(pk, actor.now),
+            HeaderRecord.listed_at.set(HeaderRecord.listed_at | actor.now),
+        ]
         if fact.stops:
             actions.append(HeaderRecord.stops.add(set(fact.stops)))
         if fact.owed:
@@ -392,13 +413,18 @@ class OrdersTable:
     # -- units: showing and handing over ----------------------------------------------------------
 
     def expose(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost:
-        """W15: commit that the card is shown; only then may the plaintext leave."""
+        """W15: commit that the card is shown; only then may the plaintext leave.
+
+        Who has seen it needs no delivery: a timer of the unit's own goes with it.
+        """
         actions = [
             *_moved(unit, actor),
             UnitRecord.exposed_at.set(actor.now),
             UnitRecord.views.set(1),
             UnitRecord.view_rid.set(actor.rid),
             UnitRecord.viewers.set(list(unit.viewers)),
+            UnitRecord.d.remove(),
+            UnitRecord.due.remove(),
         ]
         condition = (
             UnitRecord.st.is_in(*_UNSEEN) & (UnitRecord.card == seen.card) & (UnitRecord.gen == seen.gen)
@@ -430,12 +456,6 @@ class OrdersTable:
         ]
         condition = (UnitRecord.st == State.ALLOCATED.value) & (UnitRecord.card == seen.card)
         return self._change_unit(unit, actions, condition, "rid", actor.rid)
-
-    def drop_unit_timer(self, seen: Unit) -> None:
-        """A shown unit needs no delivery any more."""
-        actions = [UnitRecord.d.remove(), UnitRecord.due.remove()]
-        condition = (UnitRecord.st == State.REVEALED.value) & (UnitRecord.card == seen.card)
-        self._change_unit(seen, actions, condition, "rid", "")
 
     def _change_unit(
         self, unit: Unit, actions: Sequence[Action], condition: Condition, stamp: str, rid: str

@@ -68,6 +68,7 @@ class HeaderRecord(Dated):
     seq = NumberAttribute(null=True)
     tries = NumberAttribute(null=True)
     created_at = NumberAttribute(null=True)
+    listed_at = NumberAttribute(null=True)
 
 
 class FactRecord(Dated):
@@ -157,6 +158,7 @@ def header_of(item: Item) -> Header:
         seq=int(record.seq or 0),
         due=_int(record.due),
         created_at=int(record.created_at or 0),
+        listed_at=int(record.listed_at or 0),
     )
 
 

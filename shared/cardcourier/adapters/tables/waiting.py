@@ -12,7 +12,7 @@ from cardcourier.adapters.tables.records import HeaderRecord, Record, RoomRecord
 from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Table
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.states import Room
-from cardcourier.domain.waiting import RoomTimer, Timer, WaitingUnit
+from cardcourier.domain.waiting import Pushed, RoomTimer, Timer, WaitingUnit
 
 INDEX = "due"
 
@@ -37,16 +37,28 @@ class WaitingTable:
         ]
         return heapq.merge(*(map(_waiting, part) for part in parts), key=lambda unit: unit.paid_at)
 
-    def push(self, timer: Timer, due: int) -> bool:
+    def push(self, timer: Timer, due: int) -> Pushed | None:
         """Move a timer, unless it has changed since. Never raises `ver`: pushing is not work."""
-        actions = [Record.due.set(due)]
-        if timer.sk == keys.HEADER:
-            actions.append(HeaderRecord.tries.set((HeaderRecord.tries | 0) + 1))
+        actions = [Record.due.set(due), HeaderRecord.tries.set((HeaderRecord.tries | 0) + 1)]
+        still = (Record.due == timer.due) & Record.d.exists()
         try:
-            self.table.write(Change((timer.pk, timer.sk), actions, Record.due == timer.due))
+            item = self.table.write(Change((timer.pk, timer.sk), actions, still, returning="ALL_NEW"))
         except ConditionFailed:
-            return False
-        return True
+            return None
+        return Pushed(
+            Timer(timer.pk, timer.sk, due),
+            tries=int(item.get("tries", {}).get("N", "0")),
+            paid_at=int(item.get("paid_at", {}).get("N", "0")) or None,
+        )
+
+    def order_of(self, timer: Timer) -> OrderKey:
+        """Which order a header's or unit's timer belongs to."""
+        return keys.order_of(timer.pk)
+
+    def room_of(self, timer: Timer) -> RoomTimer:
+        """Which room a room's timer belongs to."""
+        _, tenant, ref = timer.pk.split("#", 2)
+        return RoomTimer(tenant, Room(timer.sk.removeprefix("ROOM#")), ref, timer.due)
 
     def open_room(self, tenant: str, room: Room, ref: str, due: int) -> bool:
         """Have the sweeper look at a room at `due`; False when there is no such room."""
@@ -66,9 +78,3 @@ def _waiting(item: Item) -> WaitingUnit:
     _, line, n = item["sk"]["S"].split("#")
     key: OrderKey = keys.order_of(item["pk"]["S"])
     return WaitingUnit(key, line, int(n), int(item["due"]["N"]))
-
-
-def room_of(timer: Timer) -> RoomTimer:
-    """Which room a room's timer belongs to."""
-    _, tenant, ref = timer.pk.split("#", 2)
-    return RoomTimer(tenant, Room(timer.sk.removeprefix("ROOM#")), ref, timer.due)

@@ -38,6 +38,7 @@ class Change:
     key: Key
     actions: Sequence[Action]
     condition: Condition | None = None
+    returning: str = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,19 @@ class Table:
     client: Any
     name: str
 
-    def write(self, write: Write) -> None:
-        """Send one write. Raises ConditionFailed with the item that was met."""
+    def write(self, write: Write) -> Item:
+        """Send one write; answers with what its `returning` asks for.
+
+        Raises ConditionFailed with the item that was met.
+        """
         verb, request = _request(write, self.name)
         call = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}[verb]
+        if isinstance(write, Change):
+            request["ReturnValues"] = write.returning
         try:
-            getattr(self.client, call)(**request)
+            answer = getattr(self.client, call)(**request)
+            changed: Item = answer.get("Attributes", {})
+            return changed
         except ClientError as error:
             if _code(error) == "ConditionalCheckFailedException":
                 raise ConditionFailed(error.response.get("Item")) from error

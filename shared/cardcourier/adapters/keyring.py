@@ -1,0 +1,158 @@
+"""Data keys by tenant, purpose and id: opened through the key service, kept in memory for a while.
+
+    purpose   id                     seals
+    card      batch                  the cards of one import
+    contact   day and worker         the contacts of one day's orders
+    pepper    1                      nothing: keys the fingerprints of cards and contacts
+    link      1 (tenant `-`)         nothing: keys links and pick-up codes
+
+Only the reveal path keeps card keys, and those within the limits of age and use.
+"""
+
+import base64
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from secrets import token_hex
+from threading import Lock
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cardcourier.adapters.kms import Context, KeyService
+from cardcourier.adapters.sealing import keyed_hash, open_sealed, seal
+from cardcourier.adapters.tables.data_keys import DataKeysTable
+from cardcourier.domain.tokens import pick_up_code
+from cardcourier.errors import NotFound
+
+MOST_KEYS = 100
+MOST_AGE = 300_000
+MOST_USES = 1_000
+EVERYWHERE = "-"
+CURRENT = "1"
+
+
+@dataclass(slots=True)
+class _Kept:
+    key: bytes
+    since: int
+    uses: int = 0
+
+
+@dataclass(slots=True)
+class KeyRing:
+    """Opens data keys; forgets each after 5 minutes or 1,000 uses, and the oldest beyond 100."""
+
+    service: KeyService
+    table: DataKeysTable
+    clock: Callable[[], int]
+    _kept: OrderedDict[Context, _Kept] = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def key(self, tenant: str, purpose: str, key_id: str) -> bytes:
+        """The plain key. Raises NotFound when there is none, Unavailable when it cannot be opened."""
+        context, now = Context(tenant, purpose, key_id), self.clock()
+        with self._lock:
+            kept = self._kept.get(context)
+            if kept and 0 <= now - kept.since < MOST_AGE and kept.uses < MOST_USES:
+                kept.uses += 1
+                return kept.key
+        wrapped = self.table.get(tenant, purpose, key_id)
+        if wrapped is None:
+            raise NotFound("no_data_key", f"There is no {purpose} key {key_id}; was the tenant set up?")
+        return self._keep(context, self.service.unwrap(wrapped, context), now)
+
+    def create(self, tenant: str, purpose: str, key_id: str) -> bytes:
+        """Make a key and return it opened, for one who seals with it at once."""
+        context, now = Context(tenant, purpose, key_id), self.clock()
+        plain, wrapped = self.service.new_key(context)
+        kept = self.table.put_new(tenant, purpose, key_id, wrapped, now)
+        return self._keep(context, plain if kept == wrapped else self.service.unwrap(kept, context), now)
+
+    def provide(self, tenant: str, purpose: str, key_id: str = CURRENT) -> None:
+        """Make sure that the key exists, without seeing it."""
+        context = Context(tenant, purpose, key_id)
+        if self.table.get(tenant, purpose, key_id) is None:
+            self.table.put_new(tenant, purpose, key_id, self.service.new_wrapped(context), self.clock())
+
+    def _keep(self, context: Context, key: bytes, now: int) -> bytes:
+        with self._lock:
+            self._kept[context] = _Kept(key, now, uses=1)
+            self._kept.move_to_end(context)
+            while len(self._kept) > MOST_KEYS:
+                self._kept.popitem(last=False)
+        return key
+
+
+@dataclass(slots=True)
+class Fingerprints:
+    """Keyed hashes of what must be found again but not read: cards, contacts, numbers."""
+
+    ring: KeyRing
+
+    def card_id(self, tenant: str, issuer: str, identity: str) -> str:
+        """`c1` and 130 bits in base 32: equal cards of a tenant get equal ids, whatever the batch."""
+        digest = keyed_hash(self._pepper(tenant), "card", tenant, issuer, identity)
+        return "c1" + base64.b32encode(digest[:17]).decode().lower()[:26]
+
+    def search(self, tenant: str, text: str) -> str:
+        """The search row of an e-mail address, telephone or number, in any case and spacing."""
+        folded = "".join(text.split()).casefold()
+        return keyed_hash(self._pepper(tenant), "search", tenant, folded)[:16].hex()
+
+    def _pepper(self, tenant: str) -> bytes:
+        return self.ring.key(tenant, "pepper", CURRENT)
+
+
+@dataclass(slots=True)
+class Contacts:
+    """Seals how a buyer is reached. Each worker seals under its own key of the day."""
+
+    ring: KeyRing
+    _today: dict[str, tuple[str, str, AESGCM]] = field(default_factory=dict)
+
+    def seal(self, tenant: str, contact: dict[str, str], order: str) -> bytes:
+        """`key id | sealed`, bound to the order."""
+        key_id, cipher = self._sealer(tenant)
+        plain = json.dumps(contact, ensure_ascii=False, separators=(",", ":")).encode()
+        return key_id.encode() + b"|" + seal(cipher, plain, ("contact", tenant, order, key_id))
+
+    def open(self, tenant: str, sealed: bytes, order: str) -> dict[str, str]:
+        raw_id, _, body = sealed.partition(b"|")
+        key_id = raw_id.decode()
+        cipher = AESGCM(self.ring.key(tenant, "contact", key_id))
+        opened: dict[str, str] = json.loads(open_sealed(cipher, body, ("contact", tenant, order, key_id)))
+        return opened
+
+    def _sealer(self, tenant: str) -> tuple[str, AESGCM]:
+        day = datetime.fromtimestamp(self.ring.clock() / 1000, UTC).strftime("%Y%m%d")
+        kept = self._today.get(tenant)
+        if kept is None or kept[0] != day:
+            key_id = f"{day}-{token_hex(4)}"
+            kept = (day, key_id, AESGCM(self.ring.create(tenant, "contact", key_id)))
+            self._today[tenant] = kept
+        return kept[1], kept[2]
+
+
+@dataclass(slots=True)
+class Links:
+    """Derives an order's link and pick-up code: asked again, they are the same; a new `seq` ends them."""
+
+    ring: KeyRing
+
+    def token(self, tenant: str, shop: str, order: str, seq: int) -> str:
+        """192 bits, URL-safe."""
+        digest = keyed_hash(self._key(), "token", tenant, shop, order, str(seq))
+        return base64.urlsafe_b64encode(digest[:24]).decode()
+
+    def code(self, tenant: str, shop: str, order: str, seq: int) -> str:
+        """The pick-up code, as `XXXX-XXXX`."""
+        return pick_up_code(keyed_hash(self._key(), "code", tenant, shop, order, str(seq)))
+
+    def code_hash(self, code: str) -> str:
+        """Under which a pick-up code is found; the code itself is kept nowhere."""
+        return keyed_hash(self._key(), "code-row", code).hex()
+
+    def _key(self) -> bytes:
+        return self.ring.key(EVERYWHERE, "link", CURRENT)

@@ -1,0 +1,225 @@
+"""What tenants sell and where, small lists kept as documents of their dataclasses."""
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from pynamodb.attributes import JSONAttribute
+
+from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.keys import Key
+from cardcourier.adapters.tables.records import Record
+from cardcourier.adapters.tables.writes import (
+    Change,
+    ConditionFailed,
+    Delete,
+    Item,
+    Put,
+    Table,
+    TransactionLost,
+    transact,
+)
+from cardcourier.domain.access import ApiKey
+from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
+from cardcourier.errors import Conflict, NotFound
+
+Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey)
+MOST_AGE = 30_000
+_BYTES = "base64:"
+
+
+class DocumentRecord(Record):
+    doc = JSONAttribute()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueTable:
+    """Documents of one kind of thing each, under their tenant."""
+
+    table: Table
+
+    def get(self, cls: type[Thing], key: Key) -> Thing | None:
+        item = self.table.get(key)
+        return _thing(cls, item) if item else None
+
+    def need(self, cls: type[Thing], key: Key) -> Thing:
+        """Raises NotFound, with one answer for "not there" and "not yours"."""
+        found = self.get(cls, key)
+        if found is None:
+            raise NotFound("not_found", f"There is no such {cls.__name__.lower()}.")
+        return found
+
+    def all(self, cls: type[Thing], pk: str, prefix: str) -> list[Thing]:
+        condition = (DocumentRecord.pk == pk) & DocumentRecord.sk.startswith(prefix)
+        return [_thing(cls, item) for item in self.table.query(condition, ConsistentRead=True)]
+
+    def put_new(self, things: Iterable[tuple[Key, Any]], now: int, by: str) -> None:
+        """Write all or none. Raises Conflict when one of them exists."""
+        parts = [
+            (self.table, Put(_record(key, thing, now, by), DocumentRecord.pk.does_not_exist()))
+            for key, thing in things
+        ]
+        try:
+            transact(self.table.client, *parts)
+        except TransactionLost as lost:
+            raise Conflict("already_exists", "There is one with this name already.") from lost
+
+    def put(self, key: Key, thing: Any, now: int, by: str) -> None:
+        self.table.write(Put(_record(key, thing, now, by)))
+
+    def change(self, key: Key, thing: Any, seen_ver: int, now: int, by: str) -> None:
+        """Replace a document, provided that it is still the one that was read. Raises Conflict."""
+        actions = [
+            DocumentRecord.doc.set(document(thing)),
+            DocumentRecord.ver.set(seen_ver + 1),
+            DocumentRecord.at.set(now),
+            DocumentRecord.by.set(by),
+        ]
+        try:
+            self.table.write(Change(key, actions, DocumentRecord.ver == seen_ver))
+        except ConditionFailed as failed:
+            old = failed.old or {}
+            if old.get("at", {}).get("N") == str(now) and old.get("by", {}).get("S") == by:
+                return
+            raise Conflict("changed_meanwhile", "Somebody changed this meanwhile; read it again.") from failed
+
+    def version(self, key: Key) -> int:
+        item = self.table.get(key)
+        return int(item["ver"]["N"]) if item else 0
+
+    def replace_listings(
+        self, tenant: str, shop: str, old: Sequence[Listing], new: Sequence[Listing], now: int, by: str
+    ) -> None:
+        """Exchange the rows of one listing at once."""
+        kept = {listing_key(tenant, shop, row) for row in new}
+        gone = [(self.table, Delete(listing_key(tenant, shop, row))) for row in old]
+        parts: list[tuple[Table, Any]] = [(table, delete) for table, delete in gone if delete.key not in kept]
+        parts += [(self.table, Put(_record(listing_key(tenant, shop, row), row, now, by))) for row in new]
+        if parts:
+            transact(self.table.client, *parts)
+
+    def listings(self, tenant: str, shop: str, item: str = "", variant: str | None = None) -> list[Listing]:
+        prefix = f"{item}#" if item and variant is None else f"{item}#{variant}#" if item else ""
+        condition = DocumentRecord.pk == keys.listings(tenant, shop)
+        if prefix:
+            condition = condition & DocumentRecord.sk.startswith(prefix)
+        return [_thing(Listing, found) for found in self.table.query(condition, ConsistentRead=True)]
+
+
+def tenant_key(tenant: str) -> Key:
+    return keys.catalogue("-"), f"TENANT#{tenant}"
+
+
+def product_key(tenant: str, sku: str) -> Key:
+    return keys.catalogue(tenant), f"PRODUCT#{sku}"
+
+
+def shop_key(tenant: str, shop: str) -> Key:
+    """The shop in its tenant's list; the shop itself is found without knowing the tenant."""
+    return keys.catalogue(tenant), f"SHOP#{shop}"
+
+
+def batch_key(tenant: str, batch: str) -> Key:
+    return keys.catalogue(tenant), f"BATCH#{batch}"
+
+
+def job_key(tenant: str, job: str) -> Key:
+    return keys.catalogue(tenant), f"JOB#{job}"
+
+
+def api_key_key(tenant: str, key_id: str) -> Key:
+    """The key in its tenant's list; the key itself is found by its id alone."""
+    return keys.catalogue(tenant), f"AK#{key_id}"
+
+
+def listing_key(tenant: str, shop: str, row: Listing) -> Key:
+    return keys.listings(tenant, shop), f"{row.item}#{row.variant}#{row.row:02d}"
+
+
+def document(thing: Any) -> dict[str, Any]:
+    """A dataclass as JSON; bytes become base64 text."""
+    return {f.name: _plain(getattr(thing, f.name)) for f in fields(thing)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return _BYTES + base64.b64encode(value).decode()
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _rich(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_BYTES):
+        return base64.b64decode(value.removeprefix(_BYTES))
+    if isinstance(value, list):
+        return tuple(_rich(part) for part in value)
+    return value
+
+
+def _thing(cls: type[Thing], item: Item) -> Thing:
+    record = DocumentRecord.from_raw_data(item)
+    known = {f.name for f in fields(cls)}
+    values = {name: _rich(value) for name, value in record.doc.items() if name in known}
+    if "ver" in known:
+        values["ver"] = int(record.ver or 1)
+    return cls(**values)
+
+
+def _record(key: Key, thing: Any, now: int, by: str) -> DocumentRecord:
+    pk, sk = key
+    return DocumentRecord(pk, sk, doc=document(thing), ver=1, at=now, by=by)
+
+
+@dataclass(slots=True)
+class CachedCatalogue:
+    """The catalogue as the hot paths read it: up to half a minute old."""
+
+    catalogue: CatalogueTable
+    clock: Callable[[], int]
+    _kept: dict[Any, tuple[int, Any]] = field(default_factory=dict)
+
+    def tenant(self, tenant: str) -> Tenant:
+        found: Tenant = self._cached(
+            ("tenant", tenant), lambda: self.catalogue.need(Tenant, tenant_key(tenant))
+        )
+        return found
+
+    def shop(self, shop: str) -> Shop:
+        found = self.find_shop(shop)
+        if found is None:
+            raise NotFound("not_found", "There is no such shop.")
+        return found
+
+    def find_shop(self, shop: str) -> Shop | None:
+        found: Shop | None = self._cached(("shop", shop), lambda: self.catalogue.get(Shop, keys.shop(shop)))
+        return found
+
+    def product(self, tenant: str, sku: str) -> Product | None:
+        found: Product | None = self._cached(
+            ("product", tenant, sku), lambda: self.catalogue.get(Product, product_key(tenant, sku))
+        )
+        return found
+
+    def listings(self, tenant: str, shop: str, item: str, variant: str) -> Sequence[Listing]:
+        if not item:
+            return ()
+        found: list[Listing] = self._cached(
+            ("listings", tenant, shop, item, variant),
+            lambda: self.catalogue.listings(tenant, shop, item, variant),
+        )
+        return found
+
+    def forget(self) -> None:
+        """Read everything anew: a gate is about to be judged."""
+        self._kept.clear()
+
+    def _cached(self, key: Any, read: Callable[[], Any]) -> Any:
+        now = self.clock()
+        kept = self._kept.get(key)
+        if kept is not None and 0 <= now - kept[0] < MOST_AGE:
+            return kept[1]
+        value = read()
+        self._kept[key] = (now, value)
+        return value

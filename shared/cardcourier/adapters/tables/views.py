@@ -1,0 +1,135 @@
+"""Lists and search that can be rebuilt at any time; no decision rests on them."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+
+from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.records import Record, SearchRecord
+from cardcourier.adapters.tables.writes import Table
+from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.views import OrderRow
+
+LANES = 4
+
+
+class OrderRowRecord(Record):
+    shop = UnicodeAttribute()
+    order = UnicodeAttribute()
+    number = UnicodeAttribute()
+    status = UnicodeAttribute()
+    amount = NumberAttribute()
+    currency = UnicodeAttribute()
+    counts = JSONAttribute()
+
+
+@dataclass(frozen=True, slots=True)
+class ViewsTable:
+    """Order rows by day, and rows that lead from a number to an order."""
+
+    table: Table
+
+    def put_orders(self, rows: Iterable[OrderRow]) -> None:
+        self.table.put_many([_order_record(row) for row in rows])
+
+    def put_search(self, rows: Iterable[tuple[str, OrderKey, int]]) -> None:
+        """`(digest, order, at)`: an order is found by every hashed contact and number of it."""
+        unique = {(digest, key): at for digest, key, at in rows}
+        self.table.put_many(
+            [
+                SearchRecord(
+                    keys.search(key.tenant, digest),
+                    f"{at:013d}#{key.shop}#{key.order}",
+                    shop=key.shop,
+                    order=key.order,
+                )
+                for (digest, key), at in unique.items()
+            ]
+        )
+
+    def put_last4(self, rows: Iterable[tuple[str, OrderKey, str, int]]) -> None:
+        """`(last 4, order, unit, at)`."""
+        self.table.put_many(
+            [
+                SearchRecord(
+                    keys.last4(key.tenant, last4),
+                    f"{at:013d}#{key.shop}#{key.order}#{unit}",
+                    shop=key.shop,
+                    order=key.order,
+                    unit=unit,
+                )
+                for last4, key, unit, at in rows
+            ]
+        )
+
+    def search(self, tenant: str, digest: str, limit: int) -> list[OrderKey]:
+        """The newest orders of a hashed contact or number."""
+        return self._newest(keys.search(tenant, digest), tenant, limit)
+
+    def by_last4(self, tenant: str, last4: str, limit: int) -> list[OrderKey]:
+        return self._newest(keys.last4(tenant, last4), tenant, limit)
+
+    def orders(
+        self, tenant: str, before: tuple[str, str] | None, oldest: int, newest: int
+    ) -> Iterator[OrderRow]:
+        """Order rows, the newest first, over the days from `newest` down to `oldest` (epoch ms).
+
+        `before` is the `(day, sort key)` after which a page goes on.
+        """
+        day = datetime.fromtimestamp(newest / 1000, UTC).date()
+        last = datetime.fromtimestamp(oldest / 1000, UTC).date()
+        while day >= last:
+            name = day.strftime("%Y%m%d")
+            if before is None or name <= before[0]:
+                since = before[1] if before and name == before[0] else None
+                yield from self._day(tenant, name, since)
+            day -= timedelta(days=1)
+
+    def _day(self, tenant: str, day: str, before: str | None) -> Iterator[OrderRow]:
+        def lane(part: int) -> Iterator[dict[str, Any]]:
+            condition = OrderRowRecord.pk == f"A#{tenant}#{day}#{part}"
+            if before is not None:
+                condition = condition & (OrderRowRecord.sk < before)
+            return self.table.query(condition, ScanIndexForward=False)
+
+        rows = heapq.merge(*map(lane, range(LANES)), key=lambda item: str(item["sk"]["S"]), reverse=True)
+        return (_order_row(tenant, item) for item in rows)
+
+    def _newest(self, pk: str, tenant: str, limit: int) -> list[OrderKey]:
+        request = self.table.query_request(SearchRecord.pk == pk, ScanIndexForward=False, Limit=limit)
+        records = map(SearchRecord.from_raw_data, self.table.query_page(request)["Items"])
+        return list(dict.fromkeys(OrderKey(tenant, record.shop, record.order) for record in records))
+
+
+def _order_record(row: OrderRow) -> OrderRowRecord:
+    day = datetime.fromtimestamp(row.at / 1000, UTC).strftime("%Y%m%d")
+    return OrderRowRecord(
+        f"A#{row.key.tenant}#{day}#{row.key.spread(LANES)}",
+        f"{row.at:013d}#{row.key.shop}#{row.key.order}",
+        shop=row.key.shop,
+        order=row.key.order,
+        number=row.number,
+        status=row.status,
+        amount=row.amount,
+        currency=row.currency,
+        counts=dict(row.counts),
+        at=row.at,
+    )
+
+
+def _order_row(tenant: str, item: dict[str, Any]) -> OrderRow:
+    record = OrderRowRecord.from_raw_data(item)
+    return OrderRow(
+        key=OrderKey(tenant, record.shop, record.order),
+        at=int(record.at or 0),
+        number=record.number,
+        status=record.status,
+        amount=int(record.amount),
+        currency=record.currency,
+        counts=record.counts,
+        place=(record.pk.split("#")[2], record.sk),
+    )

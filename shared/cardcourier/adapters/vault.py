@@ -1,0 +1,66 @@
+"""The vault: sealed cards by id. Written once on import, read only to show a card."""
+
+import json
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.models import Model
+
+from cardcourier.adapters.keyring import KeyRing
+from cardcourier.adapters.sealing import open_sealed, seal
+from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.writes import Table
+from cardcourier.domain.cards import Card
+from cardcourier.errors import NotFound
+
+
+class VaultRecord(Model):
+    """One sealed card. `row` and `job` say which line of which import wrote it."""
+
+    class Meta:
+        table_name = ""
+
+    pk = UnicodeAttribute(hash_key=True)
+    v = NumberAttribute(default=1)
+    t = UnicodeAttribute()
+    batch = UnicodeAttribute()
+    kv = NumberAttribute(default=1)
+    sealed = BinaryAttribute(legacy_encoding=False)
+    sku = UnicodeAttribute()
+    row = NumberAttribute()
+    at = NumberAttribute()
+
+
+def record_of(
+    cipher: AESGCM, tenant: str, card_id: str, batch: str, sku: str, row: int, card: Card, now: int
+) -> VaultRecord:
+    """A card as it goes into the vault, bound to its place."""
+    plain = json.dumps([card.number, card.code], ensure_ascii=False, separators=(",", ":")).encode()
+    sealed = seal(cipher, plain, _bound_to(tenant, card_id, batch, 1))
+    return VaultRecord(
+        keys.vault(tenant, card_id), t=tenant, batch=batch, sealed=sealed, sku=sku, row=row, at=now
+    )
+
+
+@dataclass(slots=True)
+class Vault:
+    """Opens one card at a time."""
+
+    table: Table
+    ring: KeyRing
+
+    def open(self, tenant: str, card_id: str) -> Card:
+        """The plain card. Raises NotFound, Tampered, or Unavailable when the key cannot be opened."""
+        item = self.table.get((keys.vault(tenant, card_id), ""))
+        if item is None:
+            raise NotFound("card_missing", "The card is not in the vault; see the runbook on lost cards.")
+        record = VaultRecord.from_raw_data(item)
+        cipher = AESGCM(self.ring.key(tenant, "card", record.batch))
+        bound_to = _bound_to(tenant, card_id, record.batch, int(record.kv))
+        number, code = json.loads(open_sealed(cipher, record.sealed, bound_to))
+        return Card(number=number, code=code)
+
+
+def _bound_to(tenant: str, card_id: str, batch: str, key_version: int) -> tuple[str, ...]:
+    return ("card", tenant, card_id, batch, str(key_version))

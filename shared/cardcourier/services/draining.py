@@ -1,0 +1,101 @@
+"""Serve a waiting room, the oldest payment first."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+from cardcourier.domain.catalogue import Product
+from cardcourier.domain.orders import OrderKey, Unit
+from cardcourier.domain.protocol import Pool
+from cardcourier.domain.states import Room
+from cardcourier.domain.waiting import STALE, WaitingUnit
+from cardcourier.services.allocating import Allocator, pool_of
+
+WAVE = 8
+PLENTY = 64
+
+
+class Waiting(Protocol):
+    def waiting(self, tenant: str, room: Room, ref: str) -> Iterator[WaitingUnit]: ...
+
+
+class Rooms(Protocol):
+    def room(self, tenant: str, room: Room, ref: str) -> int | None: ...
+    def remove_room(self, tenant: str, room: Room, ref: str, touched_at: int) -> bool: ...
+
+
+class Stock(Protocol):
+    def count(self, pool: Pool, limit: int | None = None) -> int: ...
+
+
+class FreshCatalogue(Protocol):
+    def forget(self) -> None: ...
+    def product(self, tenant: str, sku: str) -> Product | None: ...
+
+
+class Passes(Protocol):
+    def room(self, tenant: str, room: Room, ref: str, delay: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drainer:
+    """Runs passes over the orders of one room."""
+
+    allocator: Allocator
+    waiting: Waiting
+    rooms: Rooms
+    stock: Stock
+    catalogue: FreshCatalogue
+    passes: Passes
+    clock: Callable[[], int]
+
+    def drain(self, tenant: str, room: Room, ref: str, rid: str, until: int) -> int:
+        """Serve the room until it is empty, its gate is closed again, or `until` (epoch ms).
+
+        Returns how many orders were looked at. What is left when time is up goes on in a new message.
+        """
+        touched = self.rooms.room(tenant, room, ref)
+        self.catalogue.forget()
+        product = self.catalogue.product(tenant, ref) if room is not Room.MAP else None
+        if room is Room.PRE and product and product.release_at and product.release_at > self.clock():
+            return self._come_back(tenant, room, ref, product.release_at)
+        if product is not None:
+            self.allocator.picker.restocked(pool_of(product))
+        orders = iter(dict.fromkeys(unit.key for unit in self.waiting.waiting(tenant, room, ref)))
+        served = 0
+        while wave := list(islice(orders, self._wave(product, room))):
+            units = self._serve(wave, rid)
+            served += len(wave)
+            if room is not Room.PRE and any(unit.room is room and unit.ref == ref for unit in units):
+                return served
+            if self.clock() > until:
+                self.passes.room(tenant, room, ref, 0)
+                return served
+        if not served and touched is not None and touched < self.clock() - STALE:
+            self.rooms.remove_room(tenant, room, ref, touched)
+        return served
+
+    def _come_back(self, tenant: str, room: Room, ref: str, release_at: int) -> int:
+        """Too early: a message asks again at the second, unless the sweeper will be there before."""
+        left = release_at - self.clock()
+        if left <= 120_000:
+            self.passes.room(tenant, room, ref, max(1, -(-left // 1000)))
+        return 0
+
+    def _wave(self, product: Product | None, room: Room) -> int:
+        """Side by side while there is plenty; one by one near the end, so that the oldest win exactly."""
+        if product is None:
+            return 1
+        return WAVE if self.stock.count(pool_of(product), PLENTY) >= PLENTY else 1
+
+    def _serve(self, wave: list[OrderKey], rid: str) -> list[Unit]:
+        if len(wave) == 1:
+            return self.allocator.run(wave[0], rid, known=True)
+        with ThreadPoolExecutor(len(wave)) as pool:
+            return [
+                unit
+                for units in pool.map(lambda key: self.allocator.run(key, rid, known=True), wave)
+                for unit in units
+            ]
