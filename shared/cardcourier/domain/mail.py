@@ -1,5 +1,6 @@
 """A mail to a buyer, and what may go wrong on its way."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,3 +40,18 @@ class Notifier(Protocol):
         can fold copies into one. Raises `NotifierRefused` (final) or `NotifierUnavailable` (retry).
         """
         ...
+
+
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,64}@[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,255}")
+
+
+def mail_address(text: str | None) -> str | None:
+    """The text if it is exactly one plain mail address, else nothing. A domain outside ASCII becomes IDNA."""
+    if not text or not _ADDRESS.fullmatch(text):
+        return None
+    local, _, domain = text.rpartition("@")
+    try:
+        address = f"{local}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return None
+    return address if address.isascii() and ".." not in address else None

@@ -26,9 +26,9 @@ class Item:
 class OrderNotice:
     """What every mail about an order says.
 
-    `order_number` is the shop's own number, `pickup_code` reads `XXXX-XXXX`, `delivered` of `total`
-    cards are there, `release_at` (epoch ms) is when the next presale card comes. `expires_at`
-    (epoch ms) is when the link ends.
+    `order_number` is the shop's own number, `pickup_code` reads `XXXX-XXXX` and may be empty,
+    `delivered` of `total` cards are there. `release_at` (epoch ms) is when the next presale card
+    comes, `expires_at` (epoch ms) when the link ends.
     """
 
     tenant_name: str
@@ -66,20 +66,22 @@ def render_link_again(notice: OrderNotice, language: Language = DEFAULT) -> Mess
 
 def _message(kind: str, notice: OrderNotice, language: Language) -> Message:
     t = _texts(language)
-    tenant = one_line(notice.tenant_name)
-    number = one_line(notice.order_number)
-    subject = t(f"{kind}_subject", tenant=tenant, order=number, n=notice.delivered)
+    tenant, number = one_line(notice.tenant_name), one_line(notice.order_number)
+    counts = {"n": notice.delivered, "total": notice.total}
     values = {
         "t": t,
         "kind": kind,
         "notice": notice,
         "tenant": tenant,
         "number": number,
-        "subject": subject,
+        "support": one_line(notice.support),
+        "items": [t("item", product=one_line(item.product_name), n=item.quantity) for item in notice.items],
+        "lead": t(f"{kind}_lead", tenant=tenant, **counts),
+        "subject": t(f"{kind}_subject", tenant=tenant, order=number, **counts),
         "language": language,
     }
     return Message(
-        subject=subject,
+        subject=t(f"{kind}_subject", tenant=tenant, order=number, **counts),
         text=_environment().get_template("mail.txt").render(values),
         html=_environment().get_template("mail.html").render(values),
     )
