@@ -103,10 +103,10 @@ def _read(headers: Mapping[str, str], event: Fields, shop_meta: Mapping[str, Any
         case "order.cancelled":
             return (_stopped(data, "cancel", "cancel", data.moment("cancelled_at", default=sent_at)),)
         case "order.refunded":
-            fact = data.key("refund_id", event_id(headers))
+            fact = data.key("refund_id", event_id(headers) or None)
             return (_stopped(data, "refund", fact, data.moment("refunded_at", default=sent_at)),)
         case "order.chargeback":
-            fact = data.key("chargeback_id", event_id(headers))
+            fact = data.key("chargeback_id", event_id(headers) or None)
             return (_stopped(data, "chargeback", fact, data.moment("charged_back_at", default=sent_at)),)
         case _ if kind in _TESTS:
             return (Ignored("a test call"),)
