@@ -24,6 +24,8 @@ QUARTER_HOUR = 900_000
 EARLY = 7 * 86_400_000
 """A refund may be known this long before its order's payment."""
 
+_decode = json.JSONDecoder().raw_decode
+
 
 class Kind(StrEnum):
     """What a column holds. Money is in minor units of the row's `currency`, a ratio has four decimals."""
@@ -145,12 +147,31 @@ R1_COLUMNS = (
 
 def records(texts: Iterable[str]) -> Iterator[Record]:
     """Every line, out of its text."""
-    return map(json.loads, texts)
+    return (_decode(text)[0] for text in texts)
 
 
 def money_records(texts: Iterable[str]) -> Iterator[Record]:
-    """Only the lines that carry money. Inside a JSON string the quotes would be escaped."""
-    return (json.loads(text) for text in texts if '"legs":[]' not in text)
+    """Of the lines that carry money: `at`, `shop`, `order` and `legs`. Twice as fast as reading all.
+
+    It finds them by their places in the one text form that `journal.encode` gives. Inside of a string
+    the quotes would be escaped, and a text that has anything escaped is read in full.
+    """
+    for text in texts:
+        legs = text.find(',"legs":[') + len(',"legs":')
+        if text[legs + 1] == "]":
+            continue
+        if "\\" in text:
+            yield _decode(text)[0]
+            continue
+        at = text.find(',"at":') + len(',"at":')
+        order = text.find(',"order":"', legs) + len(',"order":"')
+        shop = text.find(',"shop":"', order) + len(',"shop":"')
+        yield {
+            "at": int(text[at : text.find(",", at)]),
+            "shop": text[shop : text.find('"', shop)],
+            "order": text[order : text.find('"', order)],
+            "legs": _decode(text, legs)[0],
+        }
 
 
 def by_event(period: Period) -> DayOf:
@@ -181,8 +202,7 @@ def by_order(period: Period, lines: Iterable[Record]) -> DayOf:
 
 def daily(lines: Iterable[Record], day_of: DayOf) -> list[Row]:
     """The rows of R1, by day and currency."""
-    sums: dict[tuple[date, str], list[int]] = {}
-    sellers: dict[tuple[date, str], array[int]] = {}
+    found: dict[tuple[date, str], tuple[list[int], array[int]]] = {}
     for line in lines:
         legs = line["legs"]
         day = day_of(line) if legs else None
@@ -190,15 +210,15 @@ def daily(lines: Iterable[Record], day_of: DayOf) -> list[Row]:
             continue
         for leg in legs:
             key = (day, leg["currency"])
-            row = sums.get(key)
-            if row is None:
-                row = sums[key] = empty_sums()
+            if key not in found:
+                found[key] = (empty_sums(), array("q"))
+            sums, sellers = found[key]
             kind = leg["kind"]
-            row[SUM_OF[kind]] += leg["amount"]
+            sums[SUM_OF[kind]] += leg["amount"]
             if kind == "sale":
-                row[UNITS] += leg["units"]
-                sellers.setdefault(key, array("q")).append(hash(order_of(line)))
-    return [_daily_row(*key, sums[key], sellers.get(key, array("q"))) for key in sorted(sums)]
+                sums[UNITS] += leg["units"]
+                sellers.append(hash(order_of(line)))
+    return [_daily_row(*key, *found[key]) for key in sorted(found)]
 
 
 def _daily_row(day: date, currency: str, sums: Sequence[int], sellers: "array[int]") -> Row:
