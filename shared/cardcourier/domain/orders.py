@@ -90,6 +90,18 @@ class Part:
     quantity: int
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of a unit: when (epoch ms), to which state, by whom, why, in which request."""
+
+    at: int
+    state: State
+    by: str
+    why: str
+    rid: str
+    last4: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """One card's worth of one line. `gen` counts replacements, `exposed_at` the first showing."""
@@ -120,6 +132,7 @@ class Unit:
     due: int | None = None
     at: int = 0
     delivered_by: str = ""
+    log: tuple[Step, ...] = ()
 
     @property
     def name(self) -> str:

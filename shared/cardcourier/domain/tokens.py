@@ -1,7 +1,20 @@
-"""Pick-up codes: eight characters that people can read aloud."""
+"""Links and pick-up codes. A code is eight characters that people can read aloud."""
+
+from dataclasses import dataclass
+
+from cardcourier.domain.orders import OrderKey
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LIKE = str.maketrans("OILU", "011V")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Which order a link or code belongs to, until when (epoch ms). A higher `seq` ends it before."""
+
+    key: OrderKey
+    seq: int
+    expires_at: int
 
 
 def pick_up_code(digest: bytes) -> str:

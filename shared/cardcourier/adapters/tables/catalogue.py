@@ -26,6 +26,7 @@ from cardcourier.errors import Conflict, NotFound
 
 Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey)
 MOST_AGE = 30_000
+MOST_KEPT = 10_000
 _BYTES = "base64:"
 
 
@@ -211,6 +212,11 @@ class CachedCatalogue:
         )
         return found
 
+    def release_at(self, tenant: str, sku: str) -> int | None:
+        """When a presale opens (epoch ms), read anew; None when the product has no such time."""
+        product = self.catalogue.get(Product, product_key(tenant, sku))
+        return product.release_at if product else None
+
     def forget(self) -> None:
         """Read everything anew: a gate is about to be judged."""
         self._kept.clear()
@@ -221,5 +227,7 @@ class CachedCatalogue:
         if kept is not None and 0 <= now - kept[0] < MOST_AGE:
             return kept[1]
         value = read()
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
         self._kept[key] = (now, value)
         return value

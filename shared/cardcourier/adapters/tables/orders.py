@@ -22,6 +22,7 @@ from cardcourier.adapters.tables.records import (
     UnitRecord,
     header_of,
     line_value,
+    log_entry,
     marker_record,
     order_names,
     plan_value,
@@ -534,6 +535,7 @@ def _moved(unit: Unit, actor: Actor) -> list[Action]:
         UnitRecord.by.set(actor.by),
         UnitRecord.why.set(unit.why),
         UnitRecord.rid.set(actor.rid),
+        UnitRecord.log.set((UnitRecord.log | []).append([log_entry(unit, actor.by, actor.rid, actor.now)])),
     ]
 
 

@@ -14,7 +14,7 @@ from pynamodb.models import Model
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.writes import Item
-from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Unit
+from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Step, Unit
 from cardcourier.domain.states import WAITING, Room, State
 from cardcourier.domain.stock import Marker
 
@@ -103,6 +103,7 @@ class UnitRecord(Dated):
     view_rid = UnicodeAttribute(null=True)
     viewers = ListAttribute[Any](null=True)
     via = UnicodeAttribute(null=True)
+    log = ListAttribute[Any](null=True)
     c = UnicodeAttribute(null=True)
 
 
@@ -191,6 +192,10 @@ def unit_of(item: Item) -> Unit:
         due=_int(record.due),
         at=int(record.at or 0),
         delivered_by=record.via or "",
+        log=tuple(
+            Step(int(x["at"]), State(x["st"]), x["by"], x.get("why", ""), x["rid"], x.get("l4", ""))
+            for x in record.log or ()
+        ),
     )
 
 
@@ -212,6 +217,7 @@ def unit_record(unit: Unit, *, paid_at: int, by: str, rid: str) -> UnitRecord:
         piece=unit.piece,
         sku=unit.sku or None,
         plan=plan_value(unit.plan),
+        log=[log_entry(unit, by, rid, unit.at)],
     )
     if unit.state in WAITING and unit.room is not None:
         record.room, record.ref = unit.room.value, unit.ref
@@ -223,6 +229,16 @@ def unit_record(unit: Unit, *, paid_at: int, by: str, rid: str) -> UnitRecord:
         record.l4, record.cost, record.ccy = unit.last4, unit.cost, unit.cost_currency
         record.card_exp = unit.card_expires_at
     return record
+
+
+def log_entry(unit: Unit, by: str, rid: str, at: int) -> dict[str, Any]:
+    """One step of a unit's history, for the order's timeline; the journal keeps the full line."""
+    entry: dict[str, Any] = {"at": at, "st": unit.state.value, "by": by, "rid": rid}
+    if unit.why:
+        entry["why"] = unit.why
+    if unit.last4 and unit.holds_card:
+        entry["l4"] = unit.last4
+    return entry
 
 
 def room_index_of(key: OrderKey, room: Room, ref: str) -> str:

@@ -8,6 +8,7 @@ from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import Record
 from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Table
 from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.tokens import Token
 
 MOST_TRIES = 5
 LOCK_FOR = 900_000
@@ -24,15 +25,6 @@ class TokenRecord(Record):
 class TriesRecord(Record):
     tries = NumberAttribute(null=True)
     until = NumberAttribute(null=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """Which order a link or code belongs to, until when (epoch ms)."""
-
-    key: OrderKey
-    seq: int
-    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,40 @@
+"""The delivery queue: tell buyers that their cards are there, and commit that it was done."""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from cardcourier import wiring
+from cardcourier.domain.orders import OrderKey
+
+logger, metrics = wiring.logger, wiring.metrics
+deliverer = wiring.deliverer()
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    orders = dict(deliverer.look_up([_key(record) for record in event["Records"]]))
+
+    def serve(record: dict[str, Any]) -> None:
+        # A second message of the same batch finds the order gone: its delivery is being done.
+        found = orders.pop(_key(record), None)
+        if found is None:
+            return
+        handed = deliverer.deliver(*found, context.aws_request_id)
+        logger.info("order handed over", order=found[0].key.order, units=handed.units)
+        if handed.refused:
+            metrics.add_metric(name="MailFailed", unit=MetricUnit.Count, value=1)
+            logger.warning("mail refused", order=found[0].key.order, reason=handed.refused)
+
+    return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+
+
+def _key(record: dict[str, Any]) -> OrderKey:
+    body = json.loads(record["body"])
+    return OrderKey(body["tenant"], body["shop"], body["order"])

@@ -1,0 +1,41 @@
+"""The signing secrets of shops: sealed at rest, opened for at most five minutes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from cardcourier.adapters.kms import Context, KeyService
+from cardcourier.domain.catalogue import Shop
+
+MOST_AGE = 300_000
+MOST_KEPT = 1_000
+
+
+@dataclass(slots=True)
+class ShopSecrets:
+    """Seals and opens. A shop has two secrets while one of them is being exchanged."""
+
+    service: KeyService
+    clock: Callable[[], int]
+    _kept: dict[tuple[str, bytes], tuple[int, str]] = field(default_factory=dict)
+
+    def seal(self, tenant: str, shop: str, secret: str) -> bytes:
+        return self.service.wrap(secret.encode(), _context(tenant, shop))
+
+    def open(self, shop: Shop) -> Sequence[str]:
+        """Every secret that is valid now. Raises Unavailable when the key service is away."""
+        return [self._open(shop, sealed) for sealed in shop.secrets]
+
+    def _open(self, shop: Shop, sealed: bytes) -> str:
+        now, place = self.clock(), (shop.id, sealed)
+        kept = self._kept.get(place)
+        if kept is not None and 0 <= now - kept[0] < MOST_AGE:
+            return kept[1]
+        secret = self.service.unwrap(sealed, _context(shop.tenant, shop.id)).decode()
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[place] = (now, secret)
+        return secret
+
+
+def _context(tenant: str, shop: str) -> Context:
+    return Context(tenant, "secret", shop)

@@ -1,0 +1,32 @@
+"""A change of one item of an order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.states import State
+
+Image = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One item of an order before and after a write, as plain values."""
+
+    key: Mapping[str, str]
+    before: Image | None
+    after: Image | None
+
+    @property
+    def order(self) -> OrderKey:
+        _, tenant, shop, order = self.key["pk"].split("#", 3)
+        return OrderKey(tenant, shop, order)
+
+    @property
+    def newly_allocated(self) -> bool:
+        """Whether this write gave a unit a card that nobody handed over yet."""
+        after, before = self.after or {}, self.before or {}
+        return after.get("st") == State.ALLOCATED and (
+            before.get("st") != State.ALLOCATED or before.get("card") != after.get("card")
+        )

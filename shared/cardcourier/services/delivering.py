@@ -1,0 +1,156 @@
+"""Hand over what is allocated: keep the link, tell the buyer, then commit that it was done.
+
+A crash in between repeats the mail with the same link, never the card.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from cardcourier.domain.catalogue import Product, Tenant
+from cardcourier.domain.notice import Notice
+from cardcourier.domain.orders import Header, OrderKey, Unit, slots
+from cardcourier.domain.protocol import Actor, Lost
+from cardcourier.domain.states import HANDED_OVER, State
+from cardcourier.errors import Refused
+
+DAY = 86_400_000
+LINK_DAYS = 30
+
+
+class Orders(Protocol):
+    def snapshots(self, wanted: Sequence[OrderKey]) -> Mapping[OrderKey, tuple[Header, list[Unit]]]: ...
+    def hand_over(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
+    def clear_timer(self, key: OrderKey, ver: int) -> bool: ...
+
+
+class Links(Protocol):
+    """Keeps an order's link and pick-up code findable."""
+
+    def keep(self, header: Header, expires_at: int) -> tuple[str, str]:
+        """Returns the link and the code; asked again, they are the same."""
+        ...
+
+
+class Post(Protocol):
+    """Carries a message to the buyer."""
+
+    def send(self, notice: Notice) -> str:
+        """Returns how it went out, for the record. Raises Refused when it never will."""
+        ...
+
+
+class Catalogue(Protocol):
+    def tenant(self, tenant: str) -> Tenant: ...
+    def product(self, tenant: str, sku: str) -> Product | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What a hand-over did; `refused` says why the buyer could not be told."""
+
+    units: int
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverer:
+    """Delivers orders."""
+
+    orders: Orders
+    links: Links
+    post: Post
+    catalogue: Catalogue
+    clock: Callable[[], int]
+
+    def look_up(self, wanted: Sequence[OrderKey]) -> Mapping[OrderKey, tuple[Header, list[Unit]]]:
+        """Read several orders at once, for a batch of messages."""
+        return self.orders.snapshots(wanted)
+
+    def deliver(self, header: Header, units: list[Unit], rid: str) -> Handed:
+        """Hand over one order as it was just read. Raises Unavailable to be asked again."""
+        if not header.paid:
+            return Handed(0)
+        actor = Actor("delivery", self.clock(), rid)
+        ready = [
+            unit
+            for unit in units
+            if unit.state is State.ALLOCATED and not header.stopped(unit.line, unit.piece)
+        ]
+        refused = ""
+        if ready:
+            via, refused = self._tell(header, units, ready)
+            units = [self._hand_over(unit, via, actor) if unit in ready else unit for unit in units]
+        if complete(header, units):
+            self.orders.clear_timer(header.key, header.ver)
+        return Handed(len(ready), refused)
+
+    def _tell(self, header: Header, units: list[Unit], ready: list[Unit]) -> tuple[str, str]:
+        """Returns how the buyer was told, and why not if a mail was refused for good."""
+        notice = notice_of(
+            "replaced" if any(unit.gen for unit in ready) else "delivered",
+            header,
+            units,
+            ready,
+            self.links,
+            self.catalogue.tenant(header.key.tenant),
+            self.clock(),
+        )
+        try:
+            return self.post.send(notice), ""
+        except Refused as refused:
+            return "link", refused.detail
+
+    def _hand_over(self, seen: Unit, via: str, actor: Actor) -> Unit:
+        done = replace(
+            seen, state=State.DELIVERED, why="handed over", delivered_by=via, due=None, at=actor.now
+        )
+        outcome = self.orders.hand_over(seen, done, actor)
+        return (outcome.old or seen) if isinstance(outcome, Lost) else outcome
+
+
+def notice_of(
+    kind: str,
+    header: Header,
+    units: Sequence[Unit],
+    about: Sequence[Unit],
+    links: Links,
+    tenant: Tenant,
+    now: int,
+) -> Notice:
+    """What to tell the buyer of an order, with its link kept and findable."""
+    expires_at = now + LINK_DAYS * DAY
+    link, code = links.keep(header, expires_at)
+    live = [unit for unit in units if not unit.ended]
+    return Notice(
+        kind=kind,
+        header=header,
+        tenant=tenant,
+        link=link,
+        code=code,
+        items=Counter(unit.sku for unit in about),
+        delivered=sum(unit.holds_card for unit in live),
+        total=len(live),
+        expires_at=expires_at,
+    )
+
+
+def complete(header: Header, units: Sequence[Unit]) -> bool:
+    """Whether nothing is left to be driven by the header's timer: no unit missing, waiting or stopped."""
+    if header.owed:
+        return False
+    by_name = {unit.name: unit for unit in units}
+    for line in header.lines:
+        first = by_name.get(f"{line.id}#0001")
+        if first is None:
+            return False
+        for slot in slots(line.id, line.quantity, first.plan or ()):
+            unit = by_name.get(f"{slot.line}#{slot.n:04d}")
+            if unit is None or not (unit.ended or unit.state in HANDED_OVER):
+                return False
+            if header.stopped(slot.line, slot.piece) and not unit.ended:
+                return False
+        if first.waiting:
+            return False
+    return True

@@ -1,0 +1,66 @@
+"""What follows from a change in the main table: journal lines, list rows, deliveries."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cardcourier.domain.changes import Changed
+from cardcourier.domain.journal import JournalLine, lines_of
+from cardcourier.domain.orders import Header, OrderKey, Unit
+from cardcourier.domain.views import OrderRow, order_row
+
+
+class Journal(Protocol):
+    def put_lines(self, lines: Iterable[JournalLine], *, now: int) -> None: ...
+
+
+class Orders(Protocol):
+    def snapshots(self, wanted: Iterable[OrderKey]) -> Mapping[OrderKey, tuple[Header, list[Unit]]]: ...
+
+
+class Views(Protocol):
+    def put_orders(self, rows: Iterable[OrderRow]) -> None: ...
+    def put_last4(self, rows: Iterable[tuple[str, OrderKey, str, int]]) -> None: ...
+
+
+class Deliveries(Protocol):
+    def deliver(self, wanted: Sequence[OrderKey]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Projector:
+    """Writes journal lines and list rows; the same changes again write the same again."""
+
+    journal: Journal
+    orders: Orders
+    views: Views
+    clock: Callable[[], int]
+
+    def project(self, changes: Sequence[Changed]) -> int:
+        """Returns how many journal lines followed."""
+        lines = [line for c in changes for line in lines_of(c.before, c.after, c.key)]
+        self.journal.put_lines(lines, now=self.clock())
+        touched = list(dict.fromkeys(change.order for change in changes))
+        found = self.orders.snapshots(touched)
+        self.views.put_orders([order_row(header, units) for header, units in found.values()])
+        self.views.put_last4(
+            [
+                (str(c.after["l4"]), c.order, str(c.key["sk"]).removeprefix("U#"), int(c.after["at"]))
+                for c in changes
+                if c.newly_allocated and c.after and c.after.get("l4")
+            ]
+        )
+        return len(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Asks for the delivery of what was just allocated."""
+
+    deliveries: Deliveries
+
+    def dispatch(self, changes: Sequence[Changed]) -> int:
+        """Returns how many orders were asked for."""
+        wanted = list(dict.fromkeys(change.order for change in changes if change.newly_allocated))
+        self.deliveries.deliver(wanted)
+        return len(wanted)

@@ -1,0 +1,57 @@
+"""A batch of requests for passes: read all headers at once, make them findable, then run each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cardcourier.domain.orders import Header, OrderKey
+from cardcourier.domain.states import Room
+from cardcourier.services.allocating import Allocator
+from cardcourier.services.draining import Drainer
+
+Body = Mapping[str, Any]
+
+
+class Orders(Protocol):
+    def headers(self, wanted: Iterable[OrderKey]) -> dict[OrderKey, Header]: ...
+
+
+class Search(Protocol):
+    def put_search(self, rows: Iterable[tuple[str, OrderKey, int]]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Serves the orders queue. A body is `{"kind": "order", …}` or `{"kind": "room", …}`."""
+
+    orders: Orders
+    search: Search
+    allocator: Allocator
+    drainer: Drainer
+
+    def read(self, bodies: Sequence[Body]) -> dict[OrderKey, Header]:
+        """The headers of all orders named, strongly; their search rows are put before any card is taken."""
+        headers = self.orders.headers(_key(body) for body in bodies if body["kind"] == "order")
+        self.search.put_search(
+            (digest, header.key, header.listed_at)
+            for header in headers.values()
+            if header.paid
+            for digest in header.search
+        )
+        return headers
+
+    def run(
+        self, body: Body, headers: dict[OrderKey, Header], rid: str, until: int, *, again: bool
+    ) -> int:
+        """Serve one request; `again` says that it was tried before. Returns how many orders it touched."""
+        if body["kind"] == "room":
+            return self.drainer.drain(body["tenant"], Room(body["room"]), body["ref"], rid, until)
+        key = _key(body)
+        # A header serves the first pass only: a second request of the same batch reads it anew.
+        header = headers.pop(key, None)
+        self.allocator.run(key, rid, header, known=again or bool(header and header.stops))
+        return 1
+
+
+def _key(body: Body) -> OrderKey:
+    return OrderKey(body["tenant"], body["shop"], body["order"])

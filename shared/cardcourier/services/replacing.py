@@ -1,0 +1,79 @@
+"""Give a buyer a new card for one that was shown and does not work; the old one is burnt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from cardcourier.domain.catalogue import Product
+from cardcourier.domain.orders import Header, OrderKey, Unit
+from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
+from cardcourier.domain.stock import Marker
+from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
+from cardcourier.services.allocating import pool_of, with_card
+from cardcourier.services.picking import Picker, SoldOut
+
+
+class Orders(Protocol):
+    def header(self, key: OrderKey) -> Header | None: ...
+    def unit(self, key: OrderKey, line: str, n: int) -> Unit | None: ...
+    def replace(
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+    ) -> Unit | MarkerLost | Lost: ...
+
+
+class Catalogue(Protocol):
+    def product(self, tenant: str, sku: str) -> Product | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replacer:
+    """Replaces cards."""
+
+    orders: Orders
+    catalogue: Catalogue
+    picker: Picker
+    clock: Callable[[], int]
+
+    def replace(self, key: OrderKey, line: str, n: int, by: str, why: str, rid: str) -> Unit:
+        """Mark the unit's card invalid and take a new one in the same write.
+
+        Raises NotFound, Refused when the card was never shown or the piece was refunded,
+        Conflict when the unit changed meanwhile, Unavailable when there is no stock.
+        """
+        header, seen = self.orders.header(key), self.orders.unit(key, line, n)
+        if header is None or seen is None:
+            raise NotFound("not_found", "There is no such unit in this order.")
+        if header.stopped(line, seen.piece):
+            raise Refused("refunded", "This piece was cancelled or refunded; nothing is owed for it.")
+        if not seen.holds_card or not seen.exposed:
+            raise Refused(
+                "not_shown", "Only a card that the buyer has seen can be invalid; this one was not shown."
+            )
+        product = self.catalogue.product(key.tenant, seen.sku)
+        if product is None:
+            raise NotFound("not_found", f"Product {seen.sku} is not in the catalogue.")
+        actor = Actor(by, self.clock(), rid, why)
+        return self._take(seen, pool_of(product), actor)
+
+    def _take(self, seen: Unit, pool: Pool, actor: Actor) -> Unit:
+        fresh = replace(seen, gen=seen.gen + 1, exposed_at=None, views=0, viewers=(), why=actor.why)
+
+        def offer(marker: Marker) -> Unit | MarkerLost | Lost:
+            unit = replace(with_card(fresh, marker, actor.now), due=actor.now)
+            try:
+                return self.orders.replace(seen, unit, marker, pool, actor)
+            except Unavailable:
+                now = self.orders.unit(seen.key, seen.line, seen.n)
+                return Lost(now) if now is not None and now.card != seen.card else MarkerLost(gone=False)
+
+        try:
+            outcome = self.picker.pick(pool, offer)
+        except SoldOut as sold_out:
+            raise Conflict(
+                "no_stock", f"There is no card of {pool.sku} left; import some, then replace again."
+            ) from sold_out
+        if isinstance(outcome, Lost):
+            if outcome.old is not None and outcome.old.gen == fresh.gen:
+                return outcome.old
+            raise Conflict("changed_meanwhile", "The unit changed meanwhile; look at the order again.")
+        return outcome

@@ -1,0 +1,419 @@
+"""The parts a function runs on, made once per process and on first use.
+
+The only module that knows everything. Parts are imported where they are made, so that a function
+starts with no more than it needs.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+
+from cardcourier.clock import now_ms
+from cardcourier.settings import Settings
+
+if TYPE_CHECKING:
+    from cardcourier.adapters.buyer_links import BuyerLinks
+    from cardcourier.adapters.keyring import Contacts, Fingerprints, KeyRing, Links
+    from cardcourier.adapters.kms import KeyService
+    from cardcourier.adapters.notifiers import Login
+    from cardcourier.adapters.objects import Objects
+    from cardcourier.adapters.post import MailPost
+    from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, Queue
+    from cardcourier.adapters.shop_secrets import ShopSecrets
+    from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
+    from cardcourier.adapters.tables.journal import JournalTable
+    from cardcourier.adapters.tables.notes import NotesTable
+    from cardcourier.adapters.tables.orders import OrdersTable
+    from cardcourier.adapters.tables.pools import PoolsTable
+    from cardcourier.adapters.tables.tokens import TokensTable
+    from cardcourier.adapters.tables.views import ViewsTable
+    from cardcourier.adapters.tables.waiting import WaitingTable
+    from cardcourier.adapters.tables.writes import Table
+    from cardcourier.adapters.unread import UnreadTable
+    from cardcourier.adapters.vault import Vault
+    from cardcourier.domain.changes import Changed
+    from cardcourier.domain.mail import Notifier
+    from cardcourier.services.allocating import Allocator
+    from cardcourier.services.delivering import Deliverer
+    from cardcourier.services.draining import Drainer
+    from cardcourier.services.following import Dispatcher, Projector
+    from cardcourier.services.importing import Importer
+    from cardcourier.services.intake import Intake
+    from cardcourier.services.passing import Passes
+    from cardcourier.services.picking import Picker
+    from cardcourier.services.redeeming import Redeem
+    from cardcourier.services.replacing import Replacer
+    from cardcourier.services.sweeping import Sweeper
+
+logger = Logger()
+metrics = Metrics()
+
+CONNECT_SECONDS = 1
+READ_SECONDS = 3
+ATTEMPTS = 3
+CONNECTIONS = 32
+
+
+@cache
+def settings() -> Settings:
+    return Settings.read()
+
+
+@cache
+def client(service: str) -> Any:
+    """One client per service, with short time limits, few attempts and room for the threads."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        config=Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            max_pool_connections=CONNECTIONS,
+            parameter_validation=False,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            signature_version="s3v4" if service == "s3" else None,
+        ),
+    )
+
+
+# -- tables -------------------------------------------------------------------------------------
+
+
+@cache
+def table(name: str) -> Table:
+    from cardcourier.adapters.tables.writes import Table
+
+    return Table(client("dynamodb"), name)
+
+
+def main_table() -> Table:
+    return table(settings().main_table)
+
+
+@cache
+def orders() -> OrdersTable:
+    from cardcourier.adapters.tables.orders import OrdersTable
+
+    return OrdersTable(main_table())
+
+
+@cache
+def pools() -> PoolsTable:
+    from cardcourier.adapters.tables.pools import PoolsTable
+
+    return PoolsTable(main_table())
+
+
+@cache
+def waiting() -> WaitingTable:
+    from cardcourier.adapters.tables.waiting import WaitingTable
+
+    return WaitingTable(main_table())
+
+
+@cache
+def catalogue_table() -> CatalogueTable:
+    from cardcourier.adapters.tables.catalogue import CatalogueTable
+
+    return CatalogueTable(main_table())
+
+
+@cache
+def catalogue() -> CachedCatalogue:
+    from cardcourier.adapters.tables.catalogue import CachedCatalogue
+
+    return CachedCatalogue(catalogue_table(), now_ms)
+
+
+@cache
+def tokens() -> TokensTable:
+    from cardcourier.adapters.tables.tokens import TokensTable
+
+    return TokensTable(main_table())
+
+
+@cache
+def notes() -> NotesTable:
+    from cardcourier.adapters.tables.notes import NotesTable
+
+    return NotesTable(main_table())
+
+
+@cache
+def views() -> ViewsTable:
+    from cardcourier.adapters.tables.views import ViewsTable
+
+    return ViewsTable(table(settings().views_table))
+
+
+@cache
+def journal() -> JournalTable:
+    from cardcourier.adapters.tables.journal import JournalTable
+
+    return JournalTable(client("dynamodb"), settings().journal_table)
+
+
+@cache
+def unread() -> UnreadTable:
+    from cardcourier.adapters.unread import UnreadTable
+
+    return UnreadTable(main_table(), contacts(), now_ms)
+
+
+# -- keys and secrets ---------------------------------------------------------------------------
+
+
+@cache
+def key_service() -> KeyService:
+    from cardcourier.adapters.kms import KeyService
+
+    return KeyService(client("kms"), settings().kms_key)
+
+
+@cache
+def key_ring() -> KeyRing:
+    from cardcourier.adapters.keyring import KeyRing
+    from cardcourier.adapters.tables.data_keys import DataKeysTable
+
+    return KeyRing(key_service(), DataKeysTable(main_table()), now_ms)
+
+
+@cache
+def fingerprints() -> Fingerprints:
+    from cardcourier.adapters.keyring import Fingerprints
+
+    return Fingerprints(key_ring())
+
+
+@cache
+def contacts() -> Contacts:
+    from cardcourier.adapters.keyring import Contacts
+
+    return Contacts(key_ring())
+
+
+@cache
+def links() -> Links:
+    from cardcourier.adapters.keyring import Links
+
+    return Links(key_ring())
+
+
+@cache
+def buyer_links() -> BuyerLinks:
+    from cardcourier.adapters.buyer_links import BuyerLinks
+
+    return BuyerLinks(links(), tokens(), lambda: settings().link_base_url or settings().public_url)
+
+
+@cache
+def shop_secrets() -> ShopSecrets:
+    from cardcourier.adapters.shop_secrets import ShopSecrets
+
+    return ShopSecrets(key_service(), now_ms)
+
+
+@cache
+def vault() -> Vault:
+    from cardcourier.adapters.vault import Vault
+
+    return Vault(table(settings().vault_table), key_ring())
+
+
+# -- queues, objects, mail ----------------------------------------------------------------------
+
+
+@cache
+def queue(url: str) -> Queue:
+    from cardcourier.adapters.queues import Queue
+
+    return Queue(client("sqs"), url)
+
+
+@cache
+def orders_queue() -> OrdersQueue:
+    from cardcourier.adapters.queues import OrdersQueue
+
+    return OrdersQueue(queue(settings().orders_queue))
+
+
+@cache
+def delivery_queue() -> DeliveryQueue:
+    from cardcourier.adapters.queues import DeliveryQueue
+
+    return DeliveryQueue(queue(settings().delivery_queue))
+
+
+@cache
+def objects() -> Objects:
+    from cardcourier.adapters.objects import Objects
+
+    return Objects(client("s3"))
+
+
+@cache
+def notifier() -> Notifier:
+    from cardcourier.adapters.notifiers import make_notifier
+
+    now = settings()
+    return make_notifier(
+        now.mail_transport,
+        now.mail_from,
+        ses_client=lambda: client("sesv2"),
+        smtp_host=now.smtp_host,
+        smtp_port=now.smtp_port,
+        smtp_login=_smtp_login,
+    )
+
+
+def _smtp_login() -> Login | None:
+    import json
+
+    from cardcourier.adapters.notifiers import Login
+
+    if not settings().smtp_secret:
+        return None
+    secret = client("secretsmanager").get_secret_value(SecretId=settings().smtp_secret)
+    known = json.loads(secret["SecretString"])
+    return Login(known["username"], known["password"])
+
+
+@cache
+def post() -> MailPost:
+    from cardcourier.adapters.post import MailPost
+
+    return MailPost(contacts(), notifier, catalogue().product)
+
+
+# -- use cases ----------------------------------------------------------------------------------
+
+
+@cache
+def intake() -> Intake:
+    from cardcourier.adapters.channels import CHANNELS
+    from cardcourier.services.intake import Intake
+
+    return Intake(
+        channels=CHANNELS,
+        shops=catalogue(),
+        secrets=shop_secrets(),
+        facts=orders(),
+        passes=orders_queue(),
+        contacts=contacts(),
+        digests=fingerprints(),
+        unread=unread(),
+        clock=now_ms,
+    )
+
+
+@cache
+def picker() -> Picker:
+    from cardcourier.services.picking import Picker
+
+    return Picker(pools(), SystemRandom(), now_ms)
+
+
+@cache
+def allocator() -> Allocator:
+    from cardcourier.services.allocating import Allocator
+
+    return Allocator(orders(), catalogue(), picker(), orders_queue(), now_ms)
+
+
+@cache
+def drainer() -> Drainer:
+    from cardcourier.services.draining import Drainer
+
+    return Drainer(
+        allocator=allocator(),
+        waiting=waiting(),
+        rooms=orders(),
+        stock=pools(),
+        catalogue=catalogue(),
+        passes=orders_queue(),
+        clock=now_ms,
+    )
+
+
+@cache
+def passes() -> Passes:
+    from cardcourier.services.passing import Passes
+
+    return Passes(orders(), views(), allocator(), drainer())
+
+
+@cache
+def sweeper() -> Sweeper:
+    from cardcourier.adapters.tables.keys import TIMER_PARTS
+    from cardcourier.services.sweeping import Sweeper
+
+    return Sweeper(
+        due=waiting(),
+        passes=orders_queue(),
+        deliveries=delivery_queue(),
+        releases=catalogue(),
+        clock=now_ms,
+        parts=TIMER_PARTS,
+    )
+
+
+@cache
+def projector() -> Projector:
+    from cardcourier.services.following import Projector
+
+    return Projector(journal(), orders(), views(), now_ms)
+
+
+@cache
+def dispatcher() -> Dispatcher:
+    from cardcourier.services.following import Dispatcher
+
+    return Dispatcher(delivery_queue())
+
+
+@cache
+def deliverer() -> Deliverer:
+    from cardcourier.services.delivering import Deliverer
+
+    return Deliverer(orders(), buyer_links(), post(), catalogue(), now_ms)
+
+
+@cache
+def redeem() -> Redeem:
+    from cardcourier.services.redeeming import Redeem
+
+    return Redeem(
+        tokens=tokens(),
+        codes=buyer_links(),
+        orders=orders(),
+        notes=notes(),
+        vault=vault(),
+        catalogue=catalogue(),
+        clock=now_ms,
+    )
+
+
+@cache
+def replacer() -> Replacer:
+    from cardcourier.services.replacing import Replacer
+
+    return Replacer(orders(), catalogue(), picker(), now_ms)
+
+
+@cache
+def importer() -> Importer:
+    from cardcourier.services.importing import Importer
+
+    raise NotImplementedError(Importer)
+
+
+def stream_changes(event: dict[str, Any]) -> list[Changed]:
+    from cardcourier.adapters.stream_records import changes
+
+    return changes(event)
