@@ -15,6 +15,7 @@ _WRITTEN = re.compile(
     r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)? ?(Z|[+-]\d{2}:?\d{2})?)?",
     re.ASCII,
 )
+_AROUND = re.compile(r" *([年月]) *| +(?=日)")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _SERIAL = re.compile(r"\d{5}(?:\.\d{1,12})?", re.ASCII)
 _FIRST_SERIAL, _LAST_SERIAL = 20_000, 80_000  # 1954 to 2119
@@ -45,12 +46,12 @@ def expiry_of(text: str, zone: tzinfo) -> int | None:
     2026-12-31, 2026/12/31, 2026.12.31, 2026年12月31日, 20261231 or a spreadsheet's day number (20000 to
     80000). Raises ValueError for anything else.
     """
-    text = unicodedata.normalize("NFKC", text).strip()
+    text = _AROUND.sub(r"\g<1>", unicodedata.normalize("NFKC", text).strip())
     if text.casefold() in _NEVER:
         return None
     if compact := _COMPACT.fullmatch(text):
         return _end_of_day(*map(int, compact.groups()), zone=zone)
-    if written := _WRITTEN.fullmatch(text.replace(" 年", "年").replace("年 ", "年").replace("月 ", "月")):
+    if written := _WRITTEN.fullmatch(text):
         return _written(written, zone)
     if _SERIAL.fullmatch(text):
         return _from_serial(text, zone)

@@ -110,13 +110,13 @@ def layout_of(lines: Iterable[str], *, quoted: bool = False) -> Layout:
     labelled = _labelled(sample)
     if labelled:
         return labelled
-    has_header = any(role_of(cell) in ("number", "code") for cell in _ANY_SEPARATOR.split(sample[0]))
-    body = sample[1:] if has_header and len(sample) > 1 else sample
-    separator = next((name for name in _SPLIT if _fits(name, body, quoted)), "")
-    layout = Layout(separator=separator, quoted=quoted)
-    if has_header:
-        return _by_header(layout, sample[0])
-    return Layout(separator=separator, quoted=quoted, columns=_by_content(layout, body))
+    first, body = sample[0], sample[1:] or sample
+    separator = _separator(body, quoted)
+    if _names_columns(first, Layout(separator=separator, quoted=quoted)):
+        return _by_header(first, separator or _separator_of_names(first), quoted)
+    separator = _separator(sample, quoted)
+    columns = _by_content(sample, Layout(separator=separator, quoted=quoted))
+    return Layout(separator=separator, quoted=quoted, columns=columns)
 
 
 def records(lines: Iterable[str], layout: Layout) -> Iterator[Record]:
@@ -227,21 +227,48 @@ def _filled(fields: Sequence[str]) -> int:
     return next((at for at in range(len(fields), 0, -1) if fields[at - 1].strip()), 0)
 
 
-def _by_header(layout: Layout, header: str) -> Layout:
+def _separator(sample: Sequence[str], quoted: bool) -> str:
+    return next((name for name in _SPLIT if _fits(name, sample, quoted)), "")
+
+
+def _separator_of_names(header: str) -> str:
+    """The separator that parts a header into names, for files whose lines are too uneven to tell."""
+    return next((name for name, split in _SPLIT.items() if sum(map(_is_card, split(header))) > 1), "")
+
+
+def _is_card(cell: str) -> bool:
+    return role_of(cell) in ("number", "code")
+
+
+def _names_columns(line: str, layout: Layout) -> bool:
+    """Whether a line is a header: a cell is called as numbers or codes are.
+
+    It may be parted otherwise than the lines below it; then half of its words have to be known names.
+    """
+    words = [word for word in _ANY_SEPARATOR.split(line) if word]
+    known = sum(role_of(word) is not None for word in words)
+    return any(map(_is_card, _cells(line, layout))) or (any(map(_is_card, words)) and 2 * known >= len(words))
+
+
+def _cells(line: str, layout: Layout) -> list[str]:
+    return next(records([line], layout)).fields or [line]
+
+
+def _by_header(header: str, separator: str, quoted: bool) -> Layout:
     """Columns by name. Of two columns for the same thing the first counts; a lone number is the code."""
-    fields = next(records([header], layout)).fields or [header]
-    if not any(role_of(field) in ("number", "code") for field in fields):
-        fields = _ANY_SEPARATOR.split(header)  # the header is parted otherwise than the lines
+    cells = _cells(header, Layout(separator=separator, quoted=quoted))
+    if not any(map(_is_card, cells)):
+        cells = _ANY_SEPARATOR.split(header)
     columns: list[str] = []
-    for field in fields[:MOST_COLUMNS]:
-        role = role_of(field) or "ignore"
+    for cell in cells[:MOST_COLUMNS]:
+        role = role_of(cell) or "ignore"
         columns.append("ignore" if role in columns else role)
-    if "code" not in columns and "number" in columns:
+    if "code" not in columns:
         columns[columns.index("number")] = "code"
-    return Layout(separator=layout.separator, quoted=layout.quoted, columns=tuple(columns), header=True)
+    return Layout(separator=separator, quoted=quoted, columns=tuple(columns), header=True)
 
 
-def _by_content(layout: Layout, sample: Sequence[str]) -> tuple[str, ...]:
+def _by_content(sample: Sequence[str], layout: Layout) -> tuple[str, ...]:
     rows = [record.fields for record in records(sample, layout) if record.fields]
     width = Counter(map(_filled, rows)).most_common(1)[0][0] if rows else 1
     if width < 2:

@@ -59,7 +59,7 @@ def labelled_fields(line: str, columns: Sequence[str]) -> list[str]:
     found = list(_LABEL.finditer(line))
     ends = [*(label.start() for label in found[1:]), len(line)]
     values: dict[str, str] = {}
-    for label, end in zip(found, ends, strict=True):
+    for label, end in zip(found, ends, strict=False):  # a line without labels has one end all the same
         value = line[label.end() : end]
         values.setdefault(_label_role(label), _BETWEEN_VALUES.sub("", value) if end < len(line) else value)
     if "number" in values and "number" not in columns:

@@ -114,6 +114,8 @@ class _Reader:
     def _fields(self, record: Record) -> Sequence[str]:
         """As many fields as there are columns; the last ones may be left out if they are not the code."""
         fields = record.fields
+        if self._code < 0:
+            raise _Wrong("E_FIELDS", "no column holds the code: say which one does")
         if fields is None:
             raise _Wrong("E_FIELDS", "the double quotes of this line do not pair up")
         if len(record.line) > MOST_LINE:
@@ -122,7 +124,7 @@ class _Reader:
             return fields
         while len(fields) > self._width and not fields[-1].strip():
             fields.pop()
-        if not self._code < len(fields) <= self._width or self._code < 0:
+        if not self._code < len(fields) <= self._width:
             raise _Wrong("E_FIELDS", f"expected {self._width} fields, found {len(fields)}")
         return [*fields, *[""] * (self._width - len(fields))]
 
