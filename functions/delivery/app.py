@@ -19,22 +19,26 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 @metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    orders = dict(deliverer.look_up([_key(record) for record in event["Records"]]))
+    wanted = dict.fromkeys(_read(record) for record in event["Records"])
+    orders = deliverer.look_up([key for _, key in wanted])
 
     def serve(record: dict[str, Any]) -> None:
-        # A second message of the same batch finds the order gone: its delivery is being done.
-        found = orders.pop(_key(record), None)
-        if found is None:
+        kind, key = asked = _read(record)
+        # A second message of the same batch asks for what was just done.
+        if key not in orders or wanted.pop(asked, "done") == "done":
             return
-        handed = deliverer.deliver(*found, context.aws_request_id)
-        logger.info("order handed over", order=found[0].key.order, units=handed.units)
+        if kind == "again":
+            handed = deliverer.tell_again(*orders[key])
+        else:
+            handed = deliverer.deliver(*orders[key], context.aws_request_id)
+        logger.info("order handed over", order=key.order, units=handed.units)
         if handed.refused:
             metrics.add_metric(name="MailFailed", unit=MetricUnit.Count, value=1)
-            logger.warning("mail refused", order=found[0].key.order, reason=handed.refused)
+            logger.warning("mail refused", order=key.order, reason=handed.refused)
 
     return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
 
 
-def _key(record: dict[str, Any]) -> OrderKey:
+def _read(record: dict[str, Any]) -> tuple[str, OrderKey]:
     body = json.loads(record["body"])
-    return OrderKey(body["tenant"], body["shop"], body["order"])
+    return body["kind"], OrderKey(body["tenant"], body["shop"], body["order"])

@@ -6,6 +6,7 @@ starts with no more than it needs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -213,6 +214,12 @@ def buyer_links() -> BuyerLinks:
 
 
 @cache
+def mailed_links() -> BuyerLinks:
+    """As `buyer_links`, for the one function that may open contacts."""
+    return replace(buyer_links(), contacts=contacts())
+
+
+@cache
 def shop_secrets() -> ShopSecrets:
     from cardcourier.adapters.shop_secrets import ShopSecrets
 
@@ -381,7 +388,7 @@ def dispatcher() -> Dispatcher:
 def deliverer() -> Deliverer:
     from cardcourier.services.delivering import Deliverer
 
-    return Deliverer(orders(), buyer_links(), post(), catalogue(), now_ms)
+    return Deliverer(orders(), mailed_links(), post(), catalogue(), now_ms)
 
 
 @cache
@@ -394,6 +401,7 @@ def redeem() -> Redeem:
         orders=orders(),
         notes=notes(),
         vault=vault(),
+        deliveries=delivery_queue(),
         catalogue=catalogue(),
         clock=now_ms,
     )

@@ -154,5 +154,10 @@ class Links:
         """Under which a pick-up code is found; the code itself is kept nowhere."""
         return keyed_hash(self._key(), "code-row", code).hex()
 
+    def mail_hash(self, number: str, email: str) -> str:
+        """Under which an order is found by its number and the buyer's address, in any case and spacing."""
+        folded = ["".join(text.split()).casefold() for text in (number.lstrip("#"), email)]
+        return keyed_hash(self._key(), "mail-row", *folded).hex()
+
     def _key(self) -> bytes:
         return self.ring.key(EVERYWHERE, "link", CURRENT)

@@ -79,3 +79,7 @@ class DeliveryQueue:
 
     def deliver(self, wanted: Sequence[OrderKey]) -> None:
         self.queue.send_all([order_body(key, "deliver") for key in wanted])
+
+    def again(self, key: OrderKey) -> None:
+        """Have the link mailed once more."""
+        self.queue.send(order_body(key, "again"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from cardcourier.domain.catalogue import Product, Tenant
+from cardcourier.domain.catalogue import Tenant
 from cardcourier.domain.notice import Notice
 from cardcourier.domain.orders import Header, OrderKey, Unit, slots
 from cardcourier.domain.protocol import Actor, Lost
@@ -43,7 +43,6 @@ class Post(Protocol):
 
 class Catalogue(Protocol):
     def tenant(self, tenant: str) -> Tenant: ...
-    def product(self, tenant: str, sku: str) -> Product | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +85,42 @@ class Deliverer:
             self.orders.clear_timer(header.key, header.ver)
         return Handed(len(ready), refused)
 
+    def tell_again(self, header: Header, units: list[Unit]) -> Handed:
+        """Send the link once more; nothing changes."""
+        held = [unit for unit in units if unit.holds_card]
+        if not held:
+            return Handed(0)
+        try:
+            self.post.send(self._notice("again", header, units, held))
+        except Refused as refused:
+            return Handed(0, refused.detail)
+        return Handed(len(held))
+
     def _tell(self, header: Header, units: list[Unit], ready: list[Unit]) -> tuple[str, str]:
         """Returns how the buyer was told, and why not if a mail was refused for good."""
-        notice = notice_of(
-            "replaced" if any(unit.gen for unit in ready) else "delivered",
-            header,
-            units,
-            ready,
-            self.links,
-            self.catalogue.tenant(header.key.tenant),
-            self.clock(),
-        )
+        kind = "replaced" if any(unit.gen for unit in ready) else "delivered"
+        notice = self._notice(kind, header, units, ready)
         try:
             return self.post.send(notice), ""
         except Refused as refused:
             return "link", refused.detail
+
+    def _notice(self, kind: str, header: Header, units: Sequence[Unit], about: Sequence[Unit]) -> Notice:
+        """What to tell the buyer, with the link kept and findable."""
+        expires_at = self.clock() + LINK_DAYS * DAY
+        link, code = self.links.keep(header, expires_at)
+        live = [unit for unit in units if not unit.ended]
+        return Notice(
+            kind=kind,
+            header=header,
+            tenant=self.catalogue.tenant(header.key.tenant),
+            link=link,
+            code=code,
+            items=Counter(unit.sku for unit in about),
+            delivered=sum(unit.holds_card for unit in live),
+            total=len(live),
+            expires_at=expires_at,
+        )
 
     def _hand_over(self, seen: Unit, via: str, actor: Actor) -> Unit:
         done = replace(
@@ -108,32 +128,6 @@ class Deliverer:
         )
         outcome = self.orders.hand_over(seen, done, actor)
         return (outcome.old or seen) if isinstance(outcome, Lost) else outcome
-
-
-def notice_of(
-    kind: str,
-    header: Header,
-    units: Sequence[Unit],
-    about: Sequence[Unit],
-    links: Links,
-    tenant: Tenant,
-    now: int,
-) -> Notice:
-    """What to tell the buyer of an order, with its link kept and findable."""
-    expires_at = now + LINK_DAYS * DAY
-    link, code = links.keep(header, expires_at)
-    live = [unit for unit in units if not unit.ended]
-    return Notice(
-        kind=kind,
-        header=header,
-        tenant=tenant,
-        link=link,
-        code=code,
-        items=Counter(unit.sku for unit in about),
-        delivered=sum(unit.holds_card for unit in live),
-        total=len(live),
-        expires_at=expires_at,
-    )
 
 
 def complete(header: Header, units: Sequence[Unit]) -> bool:

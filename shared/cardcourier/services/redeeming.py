@@ -22,6 +22,7 @@ MINUTE = 60_000
 DAY = 86_400_000
 REVEALS_A_MINUTE = 10
 LOOKUPS_A_MINUTE = 5
+MAILS_A_DAY = 5
 ROUNDS = 4
 MOST_VIEWERS = 5
 
@@ -37,6 +38,7 @@ class Codes(Protocol):
     def find_code(self, code: str, now: int) -> list[Token]: ...
     def code_of(self, header: Header) -> str: ...
     def token_of(self, header: Header) -> str: ...
+    def find_mail(self, number: str, email: str, now: int) -> list[Token]: ...
 
 
 class Orders(Protocol):
@@ -48,6 +50,10 @@ class Orders(Protocol):
 
 class Notes(Protocol):
     def put(self, key: OrderKey, text: str, about: str, actor: Actor) -> None: ...
+
+
+class Deliveries(Protocol):
+    def again(self, key: OrderKey) -> None: ...
 
 
 class Vault(Protocol):
@@ -90,6 +96,7 @@ class Redeem:
     orders: Orders
     notes: Notes
     vault: Vault
+    deliveries: Deliveries
     catalogue: Catalogue
     clock: Callable[[], int]
 
@@ -143,6 +150,19 @@ class Redeem:
             if header is not None and header.seq == found.seq and wanted in _numbers(header):
                 return self.codes.token_of(header)
         return None
+
+    def mail_again(self, visitor: Visitor, number: str, email: str) -> None:
+        """Mail the link once more if number and address belong together; nobody learns whether they do.
+
+        Raises TooMany.
+        """
+        now = self.clock()
+        if not self.tokens.allow("lookup", visitor.who, LOOKUPS_A_MINUTE, MINUTE, now):
+            raise TooMany
+        for found in self.codes.find_mail(number, email, now):
+            who = sha256("/".join((found.key.tenant, found.key.shop, found.key.order)).encode())
+            if self.tokens.allow("again", who.hexdigest()[:24], MAILS_A_DAY, DAY, now):
+                self.deliveries.again(found.key)
 
     # -- showing --------------------------------------------------------------------------------
 

@@ -33,19 +33,20 @@ class TokensTable:
 
     table: Table
 
-    def put(self, token: str, code_hash: str, kept: Token) -> None:
-        """Keep an order's link and code. Derived ones are the same again, so this may be repeated."""
+    def put(self, token: str, hashes: Sequence[str], kept: Token) -> None:
+        """Keep an order's link and what else leads to it. The same again, so this may be repeated."""
         pk, sk = keys.token(token)
-        self.table.put_many([_record(pk, sk, kept), _record(f"R#{code_hash}", keys.order_pk(kept.key), kept)])
+        rows = [_record(f"R#{found_by}", keys.order_pk(kept.key), kept) for found_by in hashes]
+        self.table.put_many([_record(pk, sk, kept), *rows])
 
     def find(self, token: str, now: int) -> Token | None:
         """The order of a link; None for an unknown or expired one."""
         item = self.table.get(keys.token(token))
         return _valid(item, now) if item else None
 
-    def find_code(self, code_hash: str, now: int) -> list[Token]:
-        """The orders of a pick-up code: one, or by rare chance several."""
-        rows = self.table.query(TokenRecord.pk == f"R#{code_hash}", ConsistentRead=True)
+    def find_by_hash(self, found_by: str, now: int) -> list[Token]:
+        """The orders of a hashed pick-up code, or number and address: one, or by rare chance several."""
+        rows = self.table.query(TokenRecord.pk == f"R#{found_by}", ConsistentRead=True)
         return [token for token in (_valid(row, now) for row in rows) if token is not None]
 
     def locked_until(self, subject: str, now: int) -> int | None:
