@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from cardcourier.adapters.channels import CHANNELS, Channel
 from cardcourier.adapters.channels.payload import contact, load, milliseconds
+from cardcourier.adapters.channels.signatures import any_equal, digests
 from cardcourier.domain.order_events import (
     MOST_KEY_BYTES,
     Contact,
@@ -185,6 +186,18 @@ def test_times_without_a_zone_or_out_of_range_are_refused(text):
 def test_a_body_that_is_no_json_object_is_refused(body):
     with pytest.raises(Refused, match="JSON"):
         load(body)
+
+
+def test_as_many_digests_are_made_for_a_stranger_as_for_a_shop_that_changes_secrets():
+    made = [digests(keys, b"body") for keys in ([], [b"one"], [None], [b"", b""], [b"one", b"two"])]
+    assert {len(one) for one in made} == {2}
+    assert [sum(digest is not None for digest in one) for one in made] == [0, 1, 0, 0, 2]
+    assert len(digests([b"one", b"two", b"three"], b"body")) == 3
+
+
+def test_a_missing_key_equals_nothing_not_even_zeros():
+    assert not any_equal([None, None], [bytes(32), b""])
+    assert any_equal([None, b"x" * 32], [b"short", b"x" * 32])
 
 
 def test_every_channel_offers_the_same():

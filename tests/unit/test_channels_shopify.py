@@ -202,11 +202,16 @@ def test_pieces_that_were_edited_away_do_not_count_but_refunded_ones_do():
     assert event.lines[0].quantity == 4
 
 
+def test_a_line_that_was_edited_away_is_no_line():
+    (event,) = parse(PAID, order(line_items=[line(), line(id=2, current_quantity=0)]))
+    assert [one.id for one in event.lines] == ["14000000000001"]
+
+
 def test_the_price_of_a_piece_is_less_its_share_of_the_discount_rounded_down():
     discounted = line(quantity=3, current_quantity=3, discount_allocations=[{"amount": "1.00"}])
     (event,) = parse(PAID, order(line_items=[discounted]))
     assert event.lines[0].unit_price == (599 * 3 - 100) // 3
-    (event,) = parse(PAID, order(line_items=[line(price=None), line(id=2, quantity=0, current_quantity=0)]))
+    (event,) = parse(PAID, order(line_items=[line(price=None), line(id=2)]))
     assert [one.unit_price for one in event.lines] == [None, 599]
     (event,) = parse(PAID, order(line_items=[line(discount_allocations=[{"amount": "99.00"}])]))
     assert event.lines[0].unit_price == 0

@@ -183,6 +183,12 @@ def test_what_may_be_left_out():
     assert event.paid_at == NOW * 1000
 
 
+def test_numbers_may_stand_where_text_is_meant():
+    event = paid(order_id=1001, number=7, items=[{"line_id": 3, "sku": 4455, "quantity": 1}])
+    assert (event.order, event.number) == ("1001", "7")
+    assert (event.lines[0].id, event.lines[0].item, event.lines[0].sku) == ("3", "4455", "4455")
+
+
 def test_numbers_with_a_point_are_exact():
     body = b'{"type":"order.paid","timestamp":"2026-11-01T08:00:00Z","data":{"order_id":7,"currency":"CNY",'
     body += b'"total":0.29,"items":[{"sku":"A","quantity":1,"unit_price":0.290}]}}'

@@ -85,8 +85,10 @@ class Fields:
             self._wrong(name, "is longer than 120 bytes")
 
     def text(self, name: str, default: str = "") -> str:
-        """Text for people, cleaned and cut; the default for anything that is not text."""
+        """Text for people, cleaned and cut; whole numbers count as text, anything else as nothing."""
         value = self._values.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
         return (plain_text(value) if isinstance(value, str) else "") or default
 
     def word(self, name: str) -> str:

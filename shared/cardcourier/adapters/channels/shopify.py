@@ -112,7 +112,7 @@ def _paid(order: Fields, shop_meta: Mapping[str, Any]) -> tuple[OrderEvent, ...]
     paid_at = order.moment("updated_at", "processed_at", "created_at")
     paid = OrderPaid(
         order=order.key("id"),
-        number=order.text("name"),
+        number=order.text("name") or order.text("id"),
         currency=currency,
         total=total,
         payments=(Payment(id=_PAYMENT_ID, amount=amount, at=paid_at),),
@@ -199,7 +199,8 @@ def _returned(refunds: Sequence[Fields]) -> dict[str, int]:
 
 def _lines(order: Fields, currency: str) -> tuple[Line, ...]:
     returned = _returned(order.each("refunds"))
-    return tuple(_line(item, returned, currency) for item in order.each("line_items"))
+    lines = (_line(item, returned, currency) for item in order.each("line_items"))
+    return tuple(line for line in lines if line.quantity)  # none left: the line was edited away
 
 
 def _line(item: Fields, returned: Mapping[str, int], currency: str) -> Line:
