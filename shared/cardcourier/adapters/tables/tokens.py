@@ -1,5 +1,6 @@
 """What buyers hold: links and pick-up codes, found by their hashes, with limits on guessing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
