@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.writes import Table
     from cardcourier.adapters.unread import UnreadTable
     from cardcourier.adapters.vault import Vault
+    from cardcourier.domain.catalogue import Tenant
     from cardcourier.domain.changes import Changed
     from cardcourier.domain.mail import Notifier
     from cardcourier.services.allocating import Allocator
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from cardcourier.services.picking import Picker
     from cardcourier.services.redeeming import Redeem
     from cardcourier.services.replacing import Replacer
+    from cardcourier.services.sealing import Sealed
     from cardcourier.services.sweeping import Sweeper
 
 logger = Logger()
@@ -358,6 +360,7 @@ def passes() -> Passes:
 @cache
 def sweeper() -> Sweeper:
     from cardcourier.adapters.tables.keys import TIMER_PARTS
+    from cardcourier.services.sealing import Sealed
     from cardcourier.services.sweeping import Sweeper
 
     return Sweeper(
@@ -419,6 +422,19 @@ def importer() -> Importer:
     from cardcourier.services.importing import Importer
 
     raise NotImplementedError(Importer)
+
+
+def seal_journal(tenant: Tenant, now: int) -> Sealed:
+    from cardcourier.services.sealing import seal
+
+    return seal(
+        tenant.id,
+        since=tenant.created_at,
+        journal=journal(),
+        objects=objects(),
+        bucket=settings().seal_bucket,
+        now=now,
+    )
 
 
 def stream_changes(event: dict[str, Any]) -> list[Changed]:

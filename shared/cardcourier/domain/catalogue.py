@@ -34,7 +34,7 @@ def check_currency(code: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A merchant account."""
+    """A merchant account. `created_at` (epoch ms) is where its journal begins."""
 
     id: str
     name: str
@@ -42,6 +42,7 @@ class Tenant:
     currency: str = "CNY"
     language: str = "zh-CN"
     support: str = ""
+    created_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,10 @@ class CatalogueTable:
         condition = (DocumentRecord.pk == pk) & DocumentRecord.sk.startswith(prefix)
         return [_thing(cls, item) for item in self.table.query(condition, ConsistentRead=True)]
 
+    def tenants(self) -> list[Tenant]:
+        """Every merchant account of this deployment."""
+        return self.all(Tenant, keys.catalogue("-"), "TENANT#")
+
     def put_new(self, things: Iterable[tuple[Key, Any]], now: int, by: str) -> None:
         """Write all or none. Raises Conflict when one of them exists."""
         parts = [
