@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from cfnlint.decode import decode_str
@@ -11,11 +12,16 @@ TEXT = (ROOT / "template.yaml").read_text()
 FUNCTION = "AWS::Serverless::Function"
 
 
-def load(text):
-    """The template as plain data, short intrinsics written out as CloudFormation's own `Fn::` and `Ref`."""
+@cache
+def _decoded(text):
     template, problems = decode_str(text)
     assert not problems, problems
-    return json.loads(json.dumps(template))
+    return json.dumps(template)
+
+
+def load(text):
+    """The template as plain data, short intrinsics written out as CloudFormation's own `Fn::` and `Ref`."""
+    return json.loads(_decoded(text))
 
 
 def listed(value):

@@ -71,6 +71,7 @@ BREAKS = {
     rules.orders_stay: [
         right("api", "RemoveButNoOrders", Condition=kinds("O#*")),
         right("sealer", "ForgetLateLinesOnceSealed", Condition=kinds("SEAL#*")),
+        right("projection", "PutJournalLines", Condition=kinds("J#*", "SEAL#*")),
     ],
     rules.failures_may_be_sent: [
         right("allocation", "TakeMessages", Action="sqs:ReceiveMessage"),
