@@ -159,14 +159,15 @@
   }));
 
   function tick() {
+    const now = Date.now();
     const open = waits.filter((wait) => {
-      const seconds = Math.ceil((wait.at - Date.now()) / 1000);
+      const seconds = Math.ceil((wait.at - now) / 1000);
       wait.line.hidden = false;
       wait.clock.textContent = seconds > 0 ? remaining(seconds) : text.countdownDone;
       return seconds > 0;
     });
     if (open.length < waits.length) lookSoon();
-    if (open.length) setTimeout(tick, 1000 - (Date.now() % 1000));
+    if (open.length) setTimeout(tick, Math.min(...open.map((wait) => (wait.at - now) % 1000 || 1000)));
   }
 
   function remaining(seconds) {
