@@ -13,7 +13,8 @@ MOST_PATTERN = 200
 MOST_CODE = 256
 """Longest code that a pattern is tried on, in characters; a longer one does not match."""
 
-_MOST_WAYS = 100_000
+_MOST_WAYS = 100_000  # two open repeats in a row are 257 * 257
+_COST_OF_A_REPEATED_CHOICE = 16
 _CLASSES = frozenset("dDwWsS")
 _SETS_OF_SETS = ("--", "&&", "~~", "||")
 
@@ -111,7 +112,7 @@ class _Scan:
         least, most = self._bounds()
         self._take("?")  # lazy: the same ways in another order
         if ways > 1 and most > 1:
-            ways = min(ways ** min(most, 20), _MOST_WAYS + 1)
+            ways = min(_COST_OF_A_REPEATED_CHOICE * ways ** min(most, 20), _MOST_WAYS + 1)
         return int(ways) * (most - least + 1)
 
     def _bounds(self) -> tuple[int, int]:
