@@ -14,10 +14,37 @@ SAM ?= $(or $(shell command -v sam 2>/dev/null),.local/sam/bin/sam)
 export SAM_CLI_TELEMETRY ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help lock build deploy template-check
+.PHONY: help demo serve test check bench clean lock build deploy template-check
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/ready ## the main job as a story, on this machine (ARGS=--exit ends by itself, FILE= your own card file)
+	@$(PYTHON) -m local.demo $(if $(FILE),--file "$(FILE)") $(ARGS)
+
+serve: .venv/ready ## run everything on this machine and keep its data
+	@$(PYTHON) -m local serve $(ARGS)
+
+test: .venv/ready browser check ## everything CI runs
+	@$(PYTHON) -m pytest -q $(ARGS)
+
+check: .venv/ready ## lint and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy shared functions cli
+
+bench: .venv/ready ## one table of figures, also in bench/results.json
+	@$(PYTHON) -m bench $(ARGS)
+
+clean: ## remove what set-up and runs left in this folder
+	rm -rf .venv .local node_modules .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/ready: local/setup.sh requirements-dev.txt package-lock.json pyproject.toml
+	@local/setup.sh
+
+.PHONY: browser
+browser:
+	@local/browser.sh
 
 lock: ## write every lock file from pyproject.toml (ARGS=--upgrade moves versions)
 	layers/lock.sh $(ARGS)
