@@ -1,0 +1,54 @@
+"""The import queue: look a card file through, or bring its cards into stock."""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from cardcourier import wiring
+from cardcourier.clock import now_ms
+from cardcourier.domain.catalogue import Job
+from cardcourier.errors import NotFound
+
+logger, metrics = wiring.logger, wiring.metrics
+importer, queue = wiring.importer(), wiring.queue(wiring.settings().import_queue)
+processor = BatchProcessor(event_type=EventType.SQS)
+MARGIN = 20_000
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    until = now_ms() + context.get_remaining_time_in_millis() - MARGIN
+
+    def serve(record: dict[str, Any]) -> None:
+        body = json.loads(record["body"])
+        try:
+            job = _work(body, context.aws_request_id, until)
+        except NotFound as unknown:
+            logger.warning("import unknown", tenant=body["tenant"], job=body["job"], reason=unknown.code)
+            return
+        if body["kind"] == "commit" and job.state == "committing":
+            queue.send(body)
+        _tell(job)
+
+    return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+
+
+def _work(body: dict[str, str], rid: str, until: int) -> Job:
+    if body["kind"] == "preview":
+        return importer.preview(body["tenant"], body["job"], rid)
+    return importer.commit(body["tenant"], body["job"], rid, until)
+
+
+def _tell(job: Job) -> None:
+    facts = {name: job.data[name] for name in ("rows", "accepted", "done_rows") if name in job.data}
+    reason = job.data.get("error", {}).get("code")
+    logger.info("import moved on", tenant=job.tenant, job=job.id, state=job.state, reason=reason, **facts)
+    if job.state == "failed":
+        metrics.add_metric(name="ImportFailed", unit=MetricUnit.Count, value=1)
+    elif job.state == "committed":
+        metrics.add_metric(name="CardsImported", unit=MetricUnit.Count, value=job.data["accepted"])

@@ -1,0 +1,198 @@
+"""How cards enter the stock: W20, what each chunk of an import left behind, and its documents."""
+
+import base64
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, UnicodeAttribute
+
+from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.catalogue import (
+    CatalogueTable,
+    batch_key,
+    job_key,
+    product_key,
+    tenant_key,
+)
+from cardcourier.adapters.tables.orders import busy
+from cardcourier.adapters.tables.records import MarkerRecord, Record, marker_record
+from cardcourier.adapters.tables.writes import (
+    ConditionFailed,
+    Item,
+    Put,
+    Table,
+    TransactionLost,
+    Write,
+    transact,
+)
+from cardcourier.adapters.vault import VaultRecord, record_of
+from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
+from cardcourier.domain.imports import Chunk, NewCard, Origin
+from cardcourier.domain.protocol import Pool
+from cardcourier.errors import Conflict
+
+ID_PREFIX, ID_LETTERS, ID_BYTES = "c1", 26, 17
+UNKNOWN = Origin("", 0)
+
+
+class ChunkRecord(Record):
+    """`cards`: the ids that are in stock, 17 bytes each; `known`: row numbers, 4 bytes each."""
+
+    cards = BinaryAttribute(legacy_encoding=False)
+    known = BinaryAttribute(legacy_encoding=False)
+    refused = JSONAttribute()
+
+
+class FileRecord(Record):
+    """A file that was imported, under the hash of its bytes."""
+
+    job = UnicodeAttribute()
+
+
+@dataclass(frozen=True, slots=True)
+class StockEntryTable:
+    """Vault items with their markers, and batch content."""
+
+    main: Table
+    vault: Table
+
+    def present(self, tenant: str, cards: Iterable[str]) -> dict[str, Origin]:
+        """Where those of the cards that were ever imported come from; whatever became of them since."""
+        items = self.vault.get_many((keys.vault(tenant, card), "") for card in cards)
+        return {item["pk"]["S"].rsplit("#", 1)[1]: _origin(item) for item in items}
+
+    def put(
+        self, pool: Pool, batch: str, cards: Sequence[NewCard], key: bytes, now: int
+    ) -> dict[str, Origin]:
+        """W20: seal up to 50 cards and put each into the vault together with its marker; all or none.
+
+        Returns nothing when all were written, else those that were there before: a card that was ever
+        imported, sold or not, does not get its marker back. Raises Unavailable when others were in the way.
+        """
+        cipher = AESGCM(key)
+        parts: list[tuple[Table, Write]] = []
+        for new in cards:
+            record = record_of(cipher, pool.tenant, new.marker.card, batch, pool.sku, new.row, new.card, now)
+            marker = marker_record(new.marker, pool.tenant, pool.sku, pool.epoch)
+            parts.append((self.vault, Put(record, VaultRecord.pk.does_not_exist())))
+            parts.append((self.main, Put(marker, MarkerRecord.pk.does_not_exist())))
+        try:
+            transact(self.main.client, *parts)
+        except TransactionLost as lost:
+            there = _there_before(cards, lost)
+            if not there:
+                raise busy(lost) from lost
+            return there
+        return {}
+
+    def put_chunk(self, tenant: str, batch: str, number: int, chunk: Chunk, now: int) -> None:
+        """Keep what came of a chunk. Whoever was first wrote the same."""
+        record = ChunkRecord(
+            *keys.batch_chunk(tenant, batch, number),
+            cards=b"".join(map(_packed, chunk.cards)),
+            known=struct.pack(f">{len(chunk.duplicates)}I", *chunk.duplicates),
+            refused=dict(chunk.refused),
+            at=now,
+        )
+        try:
+            self.main.write(Put(record, ChunkRecord.pk.does_not_exist()))
+        except ConditionFailed:
+            return
+
+    def chunks(self, tenant: str, batch: str) -> dict[int, Chunk]:
+        """Every chunk that is done, by its number, read strongly."""
+        pk, _ = keys.batch_chunk(tenant, batch, 0)
+        condition = (ChunkRecord.pk == pk) & ChunkRecord.sk.startswith("M#")
+        items = self.main.query(condition, ConsistentRead=True)
+        return {int(item["sk"]["S"].removeprefix("M#")): _chunk(item) for item in items}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDocuments:
+    """The documents an import reads and writes, in the catalogue of its tenant."""
+
+    catalogue: CatalogueTable
+
+    def job(self, tenant: str, job: str) -> Job:
+        """Raises NotFound."""
+        return self.catalogue.need(Job, job_key(tenant, job))
+
+    def change_job(self, job: Job, now: int, by: str) -> Job:
+        """Keep a job as it is now, provided that nobody changed it since; raises Conflict."""
+        self.catalogue.change(job_key(job.tenant, job.id), job, job.ver, now, by)
+        return replace(job, ver=job.ver + 1)
+
+    def tenant(self, tenant: str) -> Tenant:
+        return self.catalogue.need(Tenant, tenant_key(tenant))
+
+    def product(self, tenant: str, sku: str) -> Product:
+        """Read anew; raises NotFound."""
+        return self.catalogue.need(Product, product_key(tenant, sku))
+
+    def add_batch(self, batch: Batch, now: int, by: str) -> None:
+        """Announce a batch, unless an earlier try did."""
+        try:
+            self.catalogue.put_new([(batch_key(batch.tenant, batch.id), batch)], now, by)
+        except Conflict:
+            return
+
+    def count_batch(self, batch: Batch, now: int, by: str) -> None:
+        """Set the counts of a batch and leave the rest of it alone; raises Conflict."""
+        key = batch_key(batch.tenant, batch.id)
+        seen = self.catalogue.version(key)
+        if not seen:
+            return self.catalogue.put_new([(key, batch)], now, by)
+        kept = self.catalogue.need(Batch, key)
+        counted = replace(kept, imported=batch.imported, duplicates=batch.duplicates, rejected=batch.rejected)
+        return self.catalogue.change(key, counted, seen, now, by)
+
+    def file_job(self, tenant: str, sha256: str) -> str:
+        """The job that imported, or is importing, a file with these bytes; empty if there is none."""
+        item = self.catalogue.table.get(_file_key(tenant, sha256))
+        return str(item["job"]["S"]) if item else ""
+
+    def claim_file(self, tenant: str, sha256: str, job: str, instead_of: str, now: int, by: str) -> bool:
+        """Say that this job imports the file; `instead_of` is a job that failed to. False if another does."""
+        free = FileRecord.pk.does_not_exist() | (FileRecord.job == job) | (FileRecord.job == instead_of)
+        try:
+            self.catalogue.table.write(
+                Put(FileRecord(*_file_key(tenant, sha256), job=job, at=now, by=by), free)
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _file_key(tenant: str, sha256: str) -> keys.Key:
+    return keys.catalogue(tenant), f"FILE#{sha256}"
+
+
+def _there_before(cards: Sequence[NewCard], lost: TransactionLost) -> dict[str, Origin]:
+    there = {}
+    for new, vault, marker in zip(cards, lost.reasons[::2], lost.reasons[1::2], strict=True):
+        if vault.failed or marker.failed:
+            there[new.marker.card] = _origin(vault.old) if vault.failed and vault.old else UNKNOWN
+    return there
+
+
+def _origin(item: Item) -> Origin:
+    return Origin(item["batch"]["S"], int(item["row"]["N"]))
+
+
+def _packed(card: str) -> bytes:
+    """A card's id without its prefix, in the bytes its 26 letters stand for."""
+    letters = card.removeprefix(ID_PREFIX).upper()
+    return base64.b32decode(letters.ljust(32, "A"))[:ID_BYTES]
+
+
+def _unpacked(packed: bytes) -> str:
+    return ID_PREFIX + base64.b32encode(packed).decode().lower()[:ID_LETTERS]
+
+
+def _chunk(item: Item) -> Chunk:
+    record = ChunkRecord.from_raw_data(item)
+    cards = [record.cards[at : at + ID_BYTES] for at in range(0, len(record.cards), ID_BYTES)]
+    known = struct.unpack(f">{len(record.known) // 4}I", record.known)
+    return Chunk(tuple(map(_unpacked, cards)), known, record.refused)

@@ -1,0 +1,309 @@
+"""Bring a card file into stock: look it through first, then write it chunk by chunk.
+
+Both judge the rows alike; only a commit writes. It may be stopped, killed or started twice at any point
+and ends in the same stock: a card in the vault says which row of which batch brought it, so that one's own
+earlier success is told from a duplicate; a chunk that is done leaves a row of its own, and the final counts
+are made from those rows alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from random import Random, SystemRandom
+from typing import Any, Protocol
+
+from cardcourier.domain.card_files import BadRow, CardRow, Tally
+from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
+from cardcourier.domain.imports import ROWS, CardFile, Chunk, Row, Terms, counts_of, in_stock, total_of
+from cardcourier.domain.rejects import Rejects
+from cardcourier.domain.states import Room
+from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
+from cardcourier.services.stocking import Entry, Stocker
+
+WORKERS = 4
+ROUNDS = 8
+RESTOCK_EVERY = 10_000
+
+TO_PREVIEW = frozenset({"created", "previewing"})
+TO_COMMIT = frozenset({"previewed", "committing"})
+ALREADY = "file_already_imported"
+BRINGS_IN = frozenset({"committing", "committed"})
+
+
+class Documents(Protocol):
+    """Jobs, batches and what they are about."""
+
+    def job(self, tenant: str, job: str) -> Job: ...
+    def change_job(self, job: Job, now: int, by: str) -> Job: ...
+    def tenant(self, tenant: str) -> Tenant: ...
+    def product(self, tenant: str, sku: str) -> Product: ...
+    def add_batch(self, batch: Batch, now: int, by: str) -> None: ...
+    def count_batch(self, batch: Batch, now: int, by: str) -> None: ...
+    def file_job(self, tenant: str, sha256: str) -> str: ...
+    def claim_file(self, tenant: str, sha256: str, job: str, instead_of: str, now: int, by: str) -> bool: ...
+
+
+class Keys(Protocol):
+    """One data key for each batch."""
+
+    def key(self, tenant: str, purpose: str, key_id: str) -> bytes: ...
+    def create(self, tenant: str, purpose: str, key_id: str) -> bytes: ...
+
+
+class Files(Protocol):
+    """What was uploaded, and what is handed back."""
+
+    def get(self, bucket: str, key: str) -> bytes | None: ...
+    def put_bytes(self, bucket: str, key: str, body: bytes, *, content_type: str) -> bool: ...
+
+
+class Restock(Protocol):
+    def room(self, tenant: str, room: Room, ref: str, delay: int) -> None: ...
+
+
+def batch_of(job: Job) -> str:
+    """The batch of an import; a job taken up again fills the same one."""
+    return f"b-{job.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """Previews and commits imports. A job that can never succeed ends as `failed` with the reason."""
+
+    documents: Documents
+    stocker: Stocker
+    keys: Keys
+    files: Files
+    bucket: str
+    restock: Restock
+    clock: Callable[[], int]
+    random: Random = field(default_factory=SystemRandom)
+    chunk: int = ROWS
+
+    def preview(self, tenant: str, job_id: str, rid: str) -> Job:
+        """Say what a commit would do, and why it must not be done, without a write to the stock.
+
+        Raises NotFound when there is no such job, Unavailable when asking again may help.
+        """
+        return self._step(tenant, job_id, rid, TO_PREVIEW, self._preview)
+
+    def commit(self, tenant: str, job_id: str, rid: str, until: int) -> Job:
+        """Write the file's cards into stock; returns the job as it stands then.
+
+        Is it `committing` still, time (`until`, epoch ms) was up: call again, the work goes on where it
+        stopped. Raises NotFound when there is no such job, Unavailable when asking again may help.
+        """
+        return self._step(tenant, job_id, rid, TO_COMMIT, partial(self._commit, until=until))
+
+    # -- the life of a job ----------------------------------------------------------------------
+
+    def _step(
+        self, tenant: str, job_id: str, rid: str, states: frozenset[str], step: Callable[[Job, str], Job]
+    ) -> Job:
+        """Take the step; whenever somebody else moved the job, look anew at where it stands."""
+        for _ in range(ROUNDS):
+            job = self.documents.job(tenant, job_id)
+            if job.state not in states:
+                return job
+            try:
+                return self._step_or_fail(job, rid, step)
+            except Conflict:
+                continue
+        raise Unavailable("job_busy", "Others work on this import; try again.")
+
+    def _step_or_fail(self, job: Job, rid: str, step: Callable[[Job, str], Job]) -> Job:
+        try:
+            return step(job, rid)
+        except Refused as refused:
+            job = self.documents.job(job.tenant, job.id)
+            if job.state not in TO_PREVIEW | TO_COMMIT:
+                return job
+            error = {"code": refused.code, "detail": refused.detail}
+            return self._note(job, rid, "failed", error=error, **self._settle(job, rid))
+
+    def _note(self, job: Job, rid: str, state: str, **facts: Any) -> Job:
+        """Keep facts with the job. Raises Conflict when somebody else moved it to another state."""
+        for _ in range(ROUNDS):
+            noted = replace(job, state=state, data={**job.data, **facts})
+            try:
+                return self.documents.change_job(noted, self.clock(), rid)
+            except Conflict:
+                fresh = self.documents.job(job.tenant, job.id)
+                if fresh.state != job.state:
+                    raise
+                job = fresh
+        raise Unavailable("job_busy", "Others work on this import; try again.")
+
+    # -- preview --------------------------------------------------------------------------------
+
+    def _preview(self, job: Job, rid: str) -> Job:
+        if job.state == "created":
+            job = self._note(job, rid, "previewing")
+        file = self._file(job)
+        product, tenant = self._about(job)
+        terms = Terms.for_job(job.data, product, tenant, self.clock(), self.chunk)
+        tally, rejects = Tally(file.layout), Rejects(tenant.language)
+        with ThreadPoolExecutor(WORKERS) as workers:
+            entry = Entry(product=product, batch=batch_of(job), terms=terms, workers=workers)
+            for rows in file.chunks(terms, self._salt()):
+                self._count(entry, rows, tally, rejects)
+        found, holder = tally.preview(), self.documents.file_job(job.tenant, file.sha256)
+        return self._note(
+            job,
+            rid,
+            "previewed",
+            **asdict(counts_of(found.accepted, found.bad)),
+            warnings=found.warnings,
+            total_cost=found.cost,
+            sample=[asdict(sample) for sample in found.samples],
+            rejects=[asdict(bad) for bad in found.rejects],
+            blocking=[*found.blocking, *([ALREADY] if self._brings_in(job, holder) else [])],
+            understood=file.understood(),
+            sha256=file.sha256,
+            reject_file=self._keep(job, rejects),
+        )
+
+    def _count(self, entry: Entry, rows: Sequence[Row], tally: Tally, rejects: Rejects) -> None:
+        known = {row.row for row in self.stocker.judge(entry, rows).known}
+        for row in rows:
+            judged = in_stock(row) if isinstance(row, CardRow) and row.row in known else row
+            tally.add(judged)
+            if isinstance(judged, BadRow):
+                rejects.add(judged)
+
+    def _brings_in(self, job: Job, holder: str) -> bool:
+        """Whether `holder` is another job that brings in, or brought in, the same file."""
+        return holder not in ("", job.id) and self.documents.job(job.tenant, holder).state in BRINGS_IN
+
+    # -- commit ---------------------------------------------------------------------------------
+
+    def _commit(self, job: Job, rid: str, until: int) -> Job:
+        if job.data["blocking"]:
+            raise Refused("blocked", f"The preview forbids it: {', '.join(job.data['blocking'])}.")
+        file = self._file(job)
+        if file.sha256 != job.data["sha256"]:
+            raise Refused("file_changed", "The file is not the one that was previewed; upload it again.")
+        product, tenant = self._about(job)
+        self._claim(job, rid)
+        if "terms" not in job.data:
+            job = self._begin(job, product, tenant, rid)
+        self.documents.add_batch(_batch(job), self.clock(), rid)
+        with ThreadPoolExecutor(WORKERS) as workers:
+            entry = Entry(
+                product=product,
+                batch=batch_of(job),
+                terms=Terms.of(job.data["terms"]),
+                workers=workers,
+                until=until,
+                key=self._batch_key(job),
+            )
+            return self._write(job, rid, entry, file, Rejects(tenant.language))
+
+    def _claim(self, job: Job, rid: str) -> None:
+        """One file is brought in by one job of a tenant; a job that failed or never began gives way."""
+        sha256 = job.data["sha256"]
+        holder = self.documents.file_job(job.tenant, sha256)
+        if self._brings_in(job, holder) or not self.documents.claim_file(
+            job.tenant, sha256, job.id, holder, self.clock(), rid
+        ):
+            raise Refused(ALREADY, f"This file was imported before, by job {holder}; its cards are in stock.")
+
+    def _begin(self, job: Job, product: Product, tenant: Tenant, rid: str) -> Job:
+        """Pin what the rows are measured by, once, so that every repeat of this import judges alike."""
+        terms = asdict(Terms.for_job(job.data, product, tenant, self.clock(), self.chunk))
+        data = {**job.data, "terms": terms, "batch": batch_of(job)}
+        return self.documents.change_job(replace(job, state="committing", data=data), self.clock(), rid)
+
+    def _batch_key(self, job: Job) -> bytes:
+        try:
+            return self.keys.key(job.tenant, "card", batch_of(job))
+        except NotFound:
+            return self.keys.create(job.tenant, "card", batch_of(job))
+
+    def _write(self, job: Job, rid: str, entry: Entry, file: CardFile, rejects: Rejects) -> Job:
+        done = self.stocker.stock.chunks(entry.tenant, entry.batch)
+        seen = told = 0
+        for number, rows in enumerate(file.chunks(entry.terms, self._salt())):
+            seen += len(rows)
+            chunk = done.get(number) or self.stocker.bring_in(entry, number, rows)
+            for bad in _left_out(rows, chunk):
+                rejects.add(bad)
+            if number in done:
+                continue
+            job = self._note(job, rid, "committing", done_rows=seen, chunk=number + 1)
+            told = self._tell(entry.product, told)
+            if self.clock() > entry.until:
+                return job
+        facts = self._settle(job, rid)
+        reject_file = self._keep(job, rejects)
+        self._tell(entry.product)
+        return self._note(job, rid, "committed", reject_file=reject_file, **facts)
+
+    def _settle(self, job: Job, rid: str) -> dict[str, Any]:
+        """Count what came of the import so far, from its chunks alone, and say so on the batch."""
+        if "terms" not in job.data:
+            return {}
+        counts = total_of(self.stocker.stock.chunks(job.tenant, batch_of(job)).values())
+        batch = replace(
+            _batch(job),
+            imported=counts.accepted,
+            duplicates=counts.duplicates_in_file + counts.duplicates_in_stock,
+            rejected=counts.bad + counts.expired,
+        )
+        self.documents.count_batch(batch, self.clock(), rid)
+        return {**asdict(counts), "done_rows": counts.rows}
+
+    # -- what both share ------------------------------------------------------------------------
+
+    def _file(self, job: Job) -> CardFile:
+        data = self.files.get(self.bucket, job.data["object_key"])
+        if data is None:
+            raise Refused("file_missing", "The file was not uploaded, or was removed after a week.")
+        return CardFile.of(data, job.data)
+
+    def _about(self, job: Job) -> tuple[Product, Tenant]:
+        return self.documents.product(job.tenant, job.data["sku"]), self.documents.tenant(job.tenant)
+
+    def _keep(self, job: Job, rejects: Rejects) -> str | None:
+        if not rejects.count:
+            return None
+        key = f"{job.data['object_key']}.rejected.csv"
+        self.files.put_bytes(self.bucket, key, rejects.as_bytes(), content_type="text/csv; charset=utf-8")
+        return key
+
+    def _tell(self, product: Product, told: int = 0) -> int:
+        """Say that there is new stock, unless it was said a moment ago; returns when it was said."""
+        now = self.clock()
+        if now - told < RESTOCK_EVERY:
+            return told
+        self.restock.room(product.tenant, Room.BACK, product.sku, 0)
+        if product.release_at is not None and product.release_at <= now:
+            self.restock.room(product.tenant, Room.PRE, product.sku, 0)
+        return now
+
+    def _salt(self) -> bytes:
+        return self.random.randbytes(16)
+
+
+def _batch(job: Job) -> Batch:
+    terms = Terms.of(job.data["terms"])
+    return Batch(
+        tenant=job.tenant,
+        id=batch_of(job),
+        sku=job.data["sku"],
+        file_name=job.data["file_name"],
+        cost=terms.cost,
+        currency=terms.currency,
+        created_at=terms.now,
+        by=job.by,
+    )
+
+
+def _left_out(rows: Sequence[Row], chunk: Chunk) -> Iterator[BadRow]:
+    known = set(chunk.duplicates)
+    for row in rows:
+        if isinstance(row, BadRow):
+            yield row
+        elif row.row in known:
+            yield in_stock(row)

@@ -1,0 +1,161 @@
+"""Write cards into stock, a chunk of a file at a time, each exactly once.
+
+A card in the vault says which row of which batch brought it. So whoever repeats a chunk, after a crash or at
+the same time, tells its own earlier success from a duplicate and leaves behind the same.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random, SystemRandom
+from typing import Protocol
+
+from cardcourier.domain.card_files import BadRow, CardRow, identity
+from cardcourier.domain.cards import Card
+from cardcourier.domain.catalogue import Product
+from cardcourier.domain.imports import Chunk, NewCard, Origin, Row, Terms, tail
+from cardcourier.domain.protocol import Pool
+from cardcourier.domain.stock import Marker, bucket_of
+from cardcourier.errors import Unavailable
+
+LOT = 50
+"""Cards of one transaction, which holds 100 items at most."""
+
+LOOK_UP = 100
+TRIES = 9
+MOST_WAIT = 5.0
+
+
+class Stock(Protocol):
+    """Where cards go in."""
+
+    def present(self, tenant: str, cards: Iterable[str]) -> dict[str, Origin]: ...
+    def put(
+        self, pool: Pool, batch: str, cards: Sequence[NewCard], key: bytes, now: int
+    ) -> dict[str, Origin]: ...
+    def put_chunk(self, tenant: str, batch: str, number: int, chunk: Chunk, now: int) -> None: ...
+    def chunks(self, tenant: str, batch: str) -> dict[int, Chunk]: ...
+
+
+class Fingerprints(Protocol):
+    def card_id(self, tenant: str, issuer: str, identity: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Into which batch of which product cards go, on which terms; `until` (epoch ms) ends all patience."""
+
+    product: Product
+    batch: str
+    terms: Terms
+    workers: Executor
+    until: int = 0
+    key: bytes = field(default=b"", repr=False)
+
+    @property
+    def tenant(self) -> str:
+        return self.product.tenant
+
+    @property
+    def pool(self) -> Pool:
+        return Pool(self.tenant, self.product.sku, self.product.epoch, self.product.shards)
+
+
+@dataclass(slots=True)
+class Judged:
+    """A chunk's rows: new to the stock, brought in by this very batch before, known otherwise, refused."""
+
+    new: list[tuple[str, CardRow]] = field(default_factory=list)
+    ours: list[tuple[str, CardRow]] = field(default_factory=list)
+    known: list[CardRow] = field(default_factory=list)
+    refused: list[BadRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Stocker:
+    """Compares rows with the whole stock, and puts in what is new."""
+
+    stock: Stock
+    fingerprints: Fingerprints
+    clock: Callable[[], int]
+    random: Random = field(default_factory=SystemRandom)
+    sleep: Callable[[float], None] = time.sleep
+    lot: int = LOT
+
+    def judge(self, entry: Entry, rows: Sequence[Row]) -> Judged:
+        """Compare with the whole stock, cards that were sold included."""
+        good = [(self._card_id(entry, row), row) for row in rows if isinstance(row, CardRow)]
+        parts = [[card_id for card_id, _ in good[at : at + LOOK_UP]] for at in range(0, len(good), LOOK_UP)]
+        there: dict[str, Origin] = {}
+        for found in entry.workers.map(partial(self.stock.present, entry.tenant), parts):
+            there |= found
+        judged = Judged(refused=[row for row in rows if isinstance(row, BadRow)])
+        for card_id, row in good:
+            if card_id not in there:
+                judged.new.append((card_id, row))
+            elif there[card_id] == Origin(entry.batch, row.row):
+                judged.ours.append((card_id, row))
+            else:
+                judged.known.append(row)
+        return judged
+
+    def bring_in(self, entry: Entry, number: int, rows: Sequence[Row]) -> Chunk:
+        """Write one chunk's cards, then the row that says it is done."""
+        judged = self.judge(entry, rows)
+        new = [self._new_card(entry, card_id, row) for card_id, row in judged.new]
+        lots = [new[at : at + self.lot] for at in range(0, len(new), self.lot)]
+        late = {row for rows in entry.workers.map(partial(self._put, entry), lots) for row in rows}
+        chunk = Chunk(
+            tuple(card_id for card_id, row in judged.ours + judged.new if row.row not in late),
+            tuple(sorted({row.row for row in judged.known} | late)),
+            Counter(bad.code for bad in judged.refused),
+        )
+        self.stock.put_chunk(entry.tenant, entry.batch, number, chunk, self.clock())
+        return chunk
+
+    def _put(self, entry: Entry, cards: list[NewCard]) -> list[int]:
+        """Write one lot; returns the rows whose cards somebody else brought in a moment ago.
+
+        A card that is there with our own batch and row was written by an earlier try, or by a worker who
+        does the same at once: it counts as brought in, and its marker went in, or was sold, with it.
+        """
+        late: list[int] = []
+        tries = 0
+        while cards:
+            try:
+                there = self.stock.put(entry.pool, entry.batch, cards, entry.key, self.clock())
+            except Unavailable:
+                tries += 1
+                if tries == TRIES or self.clock() > entry.until:
+                    raise
+                self.sleep(self.random.random() * min(MOST_WAIT, 0.05 * 2**tries))
+                continue
+            if not there:
+                break
+            late += [new.row for new in cards if not _is_ours(there, new.marker.card, entry.batch, new.row)]
+            cards = [new for new in cards if new.marker.card not in there]
+        return late
+
+    def _card_id(self, entry: Entry, row: CardRow) -> str:
+        return self.fingerprints.card_id(entry.tenant, entry.terms.issuer, identity(row.number, row.code))
+
+    def _new_card(self, entry: Entry, card_id: str, row: CardRow) -> NewCard:
+        marker = Marker(
+            card=card_id,
+            bucket=bucket_of(row.expires_at),
+            shard=self.random.randrange(entry.product.shards),
+            batch=entry.batch,
+            last4=tail(row.code),
+            cost=row.cost or 0,
+            currency=entry.terms.currency,
+            expires_at=row.expires_at,
+        )
+        return NewCard(row.row, Card(code=row.code, number=row.number), marker)
+
+
+def _is_ours(there: dict[str, Origin], card_id: str, batch: str, row: int) -> bool:
+    """Whether a card is not there, or is there by our own doing."""
+    return card_id not in there or there[card_id] == Origin(batch, row)
