@@ -360,7 +360,6 @@ def passes() -> Passes:
 @cache
 def sweeper() -> Sweeper:
     from cardcourier.adapters.tables.keys import TIMER_PARTS
-    from cardcourier.services.sealing import Sealed
     from cardcourier.services.sweeping import Sweeper
 
     return Sweeper(
@@ -419,9 +418,20 @@ def replacer() -> Replacer:
 
 @cache
 def importer() -> Importer:
+    from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
     from cardcourier.services.importing import Importer
+    from cardcourier.services.stocking import Stocker
 
-    raise NotImplementedError(Importer)
+    stock = StockEntryTable(main_table(), table(settings().vault_table))
+    return Importer(
+        documents=ImportDocuments(catalogue_table()),
+        stocker=Stocker(stock, fingerprints(), now_ms),
+        keys=key_ring(),
+        files=objects(),
+        bucket=settings().import_bucket,
+        restock=orders_queue(),
+        clock=now_ms,
+    )
 
 
 def seal_journal(tenant: Tenant, now: int) -> Sealed:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from secrets import token_hex
 from threading import Lock
 
@@ -42,7 +43,7 @@ class _Kept:
 
 @dataclass(slots=True)
 class KeyRing:
-    """Opens data keys; forgets each after 5 minutes or 1,000 uses, and the oldest beyond 100."""
+    """Opens data keys; forgets each after 5 minutes, a card key after 1,000 uses, the oldest beyond 100."""
 
     service: KeyService
     table: DataKeysTable
@@ -55,7 +56,7 @@ class KeyRing:
         context, now = Context(tenant, purpose, key_id), self.clock()
         with self._lock:
             kept = self._kept.get(context)
-            if kept and 0 <= now - kept.since < MOST_AGE and kept.uses < MOST_USES:
+            if kept and 0 <= now - kept.since < MOST_AGE and kept.uses < _most_uses(purpose):
                 kept.uses += 1
                 return kept.key
         wrapped = self.table.get(tenant, purpose, key_id)
@@ -83,6 +84,10 @@ class KeyRing:
             while len(self._kept) > MOST_KEYS:
                 self._kept.popitem(last=False)
         return key
+
+
+def _most_uses(purpose: str) -> float:
+    return MOST_USES if purpose == "card" else inf
 
 
 @dataclass(slots=True)
