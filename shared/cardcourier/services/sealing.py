@@ -168,7 +168,7 @@ def verify_chain(tenant: str, *, journal: Journal, objects: Objects, bucket: str
         rest = journal.ordered(tenant, before.until, state.until)
         unsealed.update(dict.fromkeys(map(id_of, rest), state.seq))
     announced = {id_of(text) for text in journal.late(tenant, 0, state.until)}
-    for name in unsealed.keys() - announced:
+    for name in sorted(unsealed.keys() - announced):
         yield Break(unsealed[name], f"line {name} is in the journal but in no segment")
 
 

@@ -62,7 +62,7 @@ class JournalTable:
         self._put(texts)
 
     def lines(self, tenant: str, start: int, end: int) -> Iterator[JournalLine]:
-        """Every line with `at` in [start, end), day by day and lane by lane."""
+        """Every line with `at` in [start, end), day by day and lane by lane: eight queries for each day."""
         return map(decode, self.texts(tenant, start, end))
 
     def texts(self, tenant: str, start: int, end: int) -> Iterator[str]:
