@@ -313,3 +313,12 @@ def test_paper_shows_the_card_and_no_buttons(link, open_page):
     assert page.locator("output").last.is_visible()
     assert page.get_by_text(samples.STEPS[0]).is_visible()
     assert not any(button.is_visible() for button in page.locator("button, .button, summary").all())
+
+
+def test_the_button_stays_in_sight_beside_many_cards(site, open_page):
+    page = open_page(site.link(samples.order(*(samples.block(n) for n in range(1, 9)))))
+    button = page.get_by_role("button", name="显示 8 张卡密")
+
+    assert button.bounding_box()["y"] + button.bounding_box()["height"] <= 844
+    page.get_by_role("heading", name="怎么兑换").scroll_into_view_if_needed()
+    assert button.bounding_box()["y"] < page.get_by_role("heading", name="怎么兑换").bounding_box()["y"]

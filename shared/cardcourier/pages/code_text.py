@@ -27,13 +27,19 @@ def grouped(code: str) -> list[list[Piece]]:
         chunks = [code[start : start + size] for start in range(0, len(code), size)]
     else:
         chunks = re.findall(r"[^-_. ]*[-_. ]+|[^-_. ]+", code)
-    return [_pieces(chunk) for chunk in chunks]
+    mixed = _mixed(code)
+    return [_pieces(chunk, mixed) for chunk in chunks]
 
 
-def _pieces(chunk: str) -> list[Piece]:
-    return [Piece(run, run[0].isdigit()) for run in re.findall(r"[0-9]+|[^0-9]+", chunk)]
+def _mixed(code: str) -> bool:
+    """Where everything is a digit, or nothing is, there is nothing to tell apart."""
+    return bool(re.search(r"[0-9]", code) and re.search(r"[A-Za-z]", code))
+
+
+def _pieces(chunk: str, mixed: bool) -> list[Piece]:
+    return [Piece(run, mixed and run[0].isdigit()) for run in re.findall(r"[0-9]+|[^0-9]+", chunk)]
 
 
 def has_lookalikes(code: str) -> bool:
-    """Whether the code holds characters that are easily taken for others."""
-    return any(character in _LOOKALIKES for character in code)
+    """Whether letters and digits mix in the code and some are easily taken for others."""
+    return _mixed(code) and any(character in _LOOKALIKES for character in code)

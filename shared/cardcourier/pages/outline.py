@@ -39,7 +39,7 @@ def outline(page: OrderPage) -> Outline:
         reportable=tuple(block for block in page.blocks if block.state == "revealed"),
         plain_cards=len(plain),
         plain_texts=sum(text is not None for block in plain for text in (block.number, block.code)),
-        lookalikes=any(has_lookalikes(f"{block.number or ''}{block.code or ''}") for block in plain),
+        lookalikes=any(has_lookalikes(text or "") for block in plain for text in (block.number, block.code)),
         awaited=any(block.state in {"waiting", "scheduled"} for block in page.blocks),
     )
 
