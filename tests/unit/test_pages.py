@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import cardcourier.pages
 from cardcourier.domain.language import LANGUAGES, choose_language
-from cardcourier.domain.redeem_page import LockedPage, LookupPage, NotFoundPage
+from cardcourier.domain.redeem_page import LockedPage, LookupPage, NotFoundPage, UnavailablePage
 from cardcourier.pages.code_text import grouped
 from cardcourier.pages.render import (
     HEADERS,
@@ -25,6 +25,7 @@ from cardcourier.pages.render import (
     render_lookup,
     render_not_found,
     render_order,
+    render_unavailable,
     static_files,
     web_address,
 )
@@ -75,6 +76,7 @@ def every_page(language="zh-CN"):
     yield render_not_found(NotFoundPage(), language)
     yield render_locked(samples.LOCKED, language)
     yield render_locked(LockedPage(), language)
+    yield render_unavailable(UnavailablePage(support="kefu@xinghe.example"), language)
 
 
 # Secrets
@@ -327,6 +329,7 @@ def test_every_page_has_a_json_form():
     assert as_json(LookupPage(message_kind="sent")) == {"kind": "lookup", "message": "sent", "support": ""}
     assert as_json(LockedPage(until=NOW))["until"] == "2025-11-23T04:00:00.000Z"
     assert "until" not in as_json(LockedPage())
+    assert as_json(UnavailablePage(support="x")) == {"kind": "unavailable", "support": "x"}
 
 
 # Languages

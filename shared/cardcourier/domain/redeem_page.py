@@ -115,4 +115,11 @@ class LockedPage:
     time_zone: str = "Asia/Shanghai"
 
 
-Page = OrderPage | NotFoundPage | LookupPage | LockedPage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnavailablePage:
+    """Something behind the page does not answer. Nothing was shown."""
+
+    support: str = ""
+
+
+Page = OrderPage | NotFoundPage | LookupPage | LockedPage | UnavailablePage

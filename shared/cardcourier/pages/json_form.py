@@ -10,6 +10,7 @@ from cardcourier.domain.redeem_page import (
     NotFoundPage,
     OrderPage,
     Page,
+    UnavailablePage,
 )
 
 Json = dict[str, object]
@@ -26,6 +27,8 @@ def as_json(page: Page) -> Json:
             return _known({"kind": "locked", "until": _rfc3339(page.until), "support": page.support})
         case NotFoundPage():
             return {"kind": "not_found", "support": page.support}
+        case UnavailablePage():
+            return {"kind": "unavailable", "support": page.support}
 
 
 def _order(page: OrderPage) -> Json:

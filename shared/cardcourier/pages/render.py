@@ -19,6 +19,7 @@ from cardcourier.domain.redeem_page import (
     NotFoundPage,
     OrderPage,
     Page,
+    UnavailablePage,
 )
 from cardcourier.pages.code_text import grouped
 from cardcourier.pages.json_form import as_json
@@ -35,6 +36,7 @@ __all__ = [
     "render_lookup",
     "render_not_found",
     "render_order",
+    "render_unavailable",
     "static_files",
 ]
 
@@ -84,6 +86,11 @@ def render_lookup(page: LookupPage, language: Language = DEFAULT) -> str:
 def render_locked(page: LockedPage, language: Language = DEFAULT) -> str:
     """Too many tries; answer 429."""
     return _render("locked.html", language, "/q", page=page)
+
+
+def render_unavailable(page: UnavailablePage, language: Language = DEFAULT) -> str:
+    """Something behind the page does not answer; answer 503."""
+    return _render("unavailable.html", language, "", page=page)
 
 
 def _render(

@@ -8,7 +8,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from cardcourier import web
 from cardcourier.domain.language import Language, choose_language
-from cardcourier.domain.redeem_page import LockedPage, LookupPage, NotFoundPage, OrderPage, Page
+from cardcourier.domain.redeem_page import (
+    LockedPage,
+    LookupPage,
+    NotFoundPage,
+    OrderPage,
+    Page,
+    UnavailablePage,
+)
 from cardcourier.errors import Refused
 from cardcourier.pages.json_form import as_json
 from cardcourier.pages.render import (
@@ -17,6 +24,7 @@ from cardcourier.pages.render import (
     render_lookup,
     render_not_found,
     render_order,
+    render_unavailable,
 )
 
 MOST_FORM_BYTES = 8_192
@@ -100,6 +108,8 @@ def _rendered(page: Page, language: Language) -> tuple[HTTPStatus, str]:
             return HTTPStatus.TOO_MANY_REQUESTS, render_locked(page, language)
         case NotFoundPage():
             return HTTPStatus.NOT_FOUND, render_not_found(page, language)
+        case UnavailablePage():
+            return HTTPStatus.SERVICE_UNAVAILABLE, render_unavailable(page, language)
 
 
 def go_to(address: str) -> web.Answer:
