@@ -35,11 +35,11 @@ OPENERS = {
     "contact": {"delivery"},
     "secret": {"webhooks"},
     "link": {"delivery", "redeem", "api"},
-    "pepper": {"webhooks", "inventory", "api"},
+    "pepper": {"webhooks", "redeem", "inventory", "api"},
 }
 VAULT_RIGHTS = {
     "redeem": {"dynamodb:GetItem"},
-    "inventory": {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
+    "inventory": {"dynamodb:BatchGetItem", "dynamodb:PutItem"},
 }
 
 

@@ -49,13 +49,13 @@ BREAKS = {
         right("projection", "PutJournalLines", Resource={"Ref": "JournalTable"}),
     ],
     rules.purposes_are_named: [
-        right("redeem", "OpenCardAndLinkKey", Condition=None),
-        right("redeem", "OpenCardAndLinkKey", Condition=purpose("all")),
-        right("redeem", "OpenCardAndLinkKey", Resource=arn("OtherKey")),
+        right("redeem", "OpenCardLinkKeyAndPepper", Condition=None),
+        right("redeem", "OpenCardLinkKeyAndPepper", Condition=purpose("all")),
+        right("redeem", "OpenCardLinkKeyAndPepper", Resource=arn("OtherKey")),
     ],
     rules.openers: [
         right("delivery", "OpenContactAndLinkKey", Condition=purpose("contact", "link", "card")),
-        right("redeem", "OpenCardAndLinkKey", Condition=purpose("link")),
+        right("redeem", "OpenCardLinkKeyAndPepper", Condition=purpose("link")),
         allow("Reports", Action="kms:Decrypt", Resource=DATA_KEY, Condition=purpose("pepper")),
         allow("Api", Action="kms:Decrypt", Resource=DATA_KEY, Condition={}),
     ],
