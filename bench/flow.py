@@ -68,11 +68,15 @@ def _sold_twice() -> int:
     from cardcourier import wiring
 
     held: list[str] = []
-    pages = wiring.client("dynamodb").get_paginator("scan").paginate(
-        TableName=wiring.settings().main_table,
-        FilterExpression="begins_with(sk, :unit) AND attribute_exists(card)",
-        ExpressionAttributeValues={":unit": {"S": "U#"}},
-        ProjectionExpression="card",
+    pages = (
+        wiring.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=wiring.settings().main_table,
+            FilterExpression="begins_with(sk, :unit) AND attribute_exists(card)",
+            ExpressionAttributeValues={":unit": {"S": "U#"}},
+            ProjectionExpression="card",
+        )
     )
     for page in pages:
         held += [item["card"]["S"] for item in page["Items"]]

@@ -9,7 +9,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import web, wiring
-from cardcourier.domain.redeem_page import PROBLEMS, LockedPage, LookupPage, NotFoundPage, Page
+from cardcourier.domain.redeem_page import (
+    PROBLEMS,
+    LockedPage,
+    LookupPage,
+    NotFoundPage,
+    Page,
+    UnavailablePage,
+)
 from cardcourier.errors import CardCourierError, NotFound, Refused
 from cardcourier.pages import requests
 from cardcourier.pages.static import STATIC_HEADERS, static_files
@@ -39,13 +46,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> web.Answer:
     except CardCourierError as error:
         metrics.add_metric(name="RevealFailed", unit=MetricUnit.Count, value=1)
         logger.exception("nothing shown", code=error.code)
-        return web.problem(error, rid)
+        return requests.answer(event, UnavailablePage(), requests.language_of(event))
 
 
 def _get(event: dict[str, Any], rid: str) -> web.Answer:
     language = requests.language_of(event)
     if event["routeKey"].endswith("/q"):
         return requests.answer(event, LookupPage(), language)
+    if not event["routeKey"].endswith("/r/{token}"):
+        # Somebody opened the address of a form's answer: the page itself is meant.
+        return requests.go_to(f"/r/{web.parameter(event, 'token')}?lang={language}")
     base_url = web.own_url(event, wiring.settings().public_url)
     kept, new = requests.viewer_of(event, base_url)
     visitor = Visitor(web.source_ip(event), "" if new else kept, rid, base_url, language)

@@ -282,15 +282,12 @@ def notifier() -> Notifier:
 
 
 def _smtp_login() -> Login | None:
-    import json
-
     from cardcourier.adapters.notifiers import Login
 
     if not settings().smtp_secret:
         return None
     secret = client("secretsmanager").get_secret_value(SecretId=settings().smtp_secret)
-    known = json.loads(secret["SecretString"])
-    return Login(known["username"], known["password"])
+    return Login.from_secret(secret["SecretString"])
 
 
 @cache

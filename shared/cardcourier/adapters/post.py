@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cardcourier.adapters.keyring import Contacts
 from cardcourier.domain.catalogue import Product
 from cardcourier.domain.language import DEFAULT, known_language
-from cardcourier.domain.mail import Notifier
+from cardcourier.domain.mail import Notifier, mail_address
 from cardcourier.domain.notice import Notice
 from cardcourier.messages.render import (
     Item,
@@ -38,8 +38,9 @@ class MailPost:
             return BY_LINK
         language = known_language(notice.header.language) or known_language(notice.tenant.language) or DEFAULT
         letter = WORDINGS[notice.kind](self._worded(notice, english=language == "en"), language)
-        hint = f"{key.shop}.{key.order}.{notice.delivered}"
-        sent = self.notifier().send(address, letter, None, hint)
+        # One id per occasion: mail programs fold away what has the id of an earlier mail.
+        hint = f"{key.shop}.{key.order}.{notice.kind}.{notice.header.seq}.{notice.round}"
+        sent = self.notifier().send(address, letter, mail_address(notice.tenant.support), hint)
         return f"mail:{sent}" if sent else BY_LINK
 
     def _worded(self, notice: Notice, *, english: bool) -> OrderNotice:

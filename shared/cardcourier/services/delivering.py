@@ -120,6 +120,7 @@ class Deliverer:
             delivered=sum(unit.holds_card for unit in live),
             total=len(live),
             expires_at=expires_at,
+            round=self.clock() if kind == "again" else sum(unit.gen for unit in live) * 1000 + len(about),
         )
 
     def _hand_over(self, seen: Unit, via: str, actor: Actor) -> Unit:
