@@ -184,9 +184,24 @@ def test_facts_are_booked_by_their_kind(kind, line_kind, legs):
     assert line.item == f"main/1001/F/{kind}/p-2"
 
 
-def test_a_further_payment_says_why_it_is_there():
+def test_a_fact_is_told_in_our_words_and_not_in_the_shops():
     assert only(None, fact("pay", 300), "F#pay#p-2").why == "further payment"
-    assert only(None, fact("pay", 300, why="paid twice"), "F#pay#p-2").why == "paid twice"
+    assert only(None, fact("refund", 300, why="to ming@example.com"), "F#refund#p-2").why == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("bad key", "bad key"),
+        ("ask ming@example.com again", "ask … again"),
+        ("call 138 0013 8000, twice", "call …, twice"),
+        ("+86 (10) 6552-9988", "…"),
+        ("3 of 5", "3 of 5"),
+        ("x" * 500, "x" * 200),
+    ],
+)
+def test_a_typed_reason_loses_addresses_and_numbers(typed, kept):
+    assert unit_line(holding("REVEALED"), holding("ALLOCATED", 3, card="c2", gen=1, why=typed)).why == kept
 
 
 @pytest.mark.parametrize(

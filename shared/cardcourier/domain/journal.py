@@ -9,9 +9,11 @@ id come from the item, so a replayed stream record gives the same line again:
 
 Every rise of an item's `ver` gives exactly one line, so the lines of one item count 1, 2, 3 … without
 a gap. Only the attributes named here are copied; whatever else an item holds cannot reach the journal.
+A reason that somebody typed loses what looks like an address or a number.
 """
 
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -22,7 +24,11 @@ from typing import Any
 LANES = 8
 DAY = 86_400_000
 
+MOST_WHY = 200
+
 Image = Mapping[str, Any]
+
+_CONTACT = re.compile(r"\S+[@＠]\S+|\+?\d[\d\s()./-]{4,}\d")
 
 
 class LegKind(StrEnum):
@@ -185,7 +191,7 @@ def lines_of(before: Image | None, after: Image | None, key: Mapping[str, str]) 
             before=change.before,
             after=change.after,
             by=after.get("by") or "",
-            why=after.get("why") or change.why,
+            why=_without_contacts(after.get("why") or "") if change.why is None else change.why,
             request_id=after.get("rid") or "",
             ver=ver,
             card=change.card,
@@ -207,7 +213,12 @@ class _Change:
     sku: str = ""
     card: str = ""
     batch: str = ""
-    why: str = ""
+    why: str | None = None
+
+
+def _without_contacts(text: str) -> str:
+    """People write addresses and numbers into reasons; a journal that is kept for ever must not have them."""
+    return _CONTACT.sub("…", text)[:MOST_WHY]
 
 
 def _whole(value: Any) -> int:
@@ -291,6 +302,7 @@ _FACTS = {
 
 
 def _fact(_: Image, new: Image) -> _Change:
+    """A fact's own reason is the shop's free text and stays where it can be erased."""
     kind, leg, sign, why = _FACTS[new["fact"]]
     amount = _whole(new.get("amount") or 0)
     legs = (Leg(leg, sign * amount, new.get("currency") or ""),) if leg and amount else ()
