@@ -1,28 +1,30 @@
 """Imports on the local table engine: exactly once, whatever breaks and however often it is asked."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import module_from_spec, spec_from_file_location
+from io import StringIO
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
+from cardcourier import wiring
 from cardcourier.adapters.sealing import Tampered
 from cardcourier.adapters.vault import Vault
 from cardcourier.domain.states import Room
 from cardcourier.errors import Unavailable
-from local.engines import client, table_engine
+from local.engines import ROOT, client
 from tests.integration.import_world import BUCKET, NOON, SKU, Flaky, Killed, World
 
 DAY = 86_400_000
 
 
-@pytest.fixture(scope="module", params=["dynoxide", "ministack"])
-def tables(request):
-    with table_engine(request.param) as endpoint:
-        yield client("dynamodb", endpoint)
-
-
 @pytest.fixture
-def world(tables):
-    return World(tables)
+def world(each_engine_endpoint):
+    return World(client("dynamodb", each_engine_endpoint))
 
 
 def codes(first, last, numbered=True):
@@ -218,15 +220,14 @@ def check_nasty(world, job):
     assert sorted(listed) == sorted(ours)
 
 
-@pytest.mark.parametrize("tables", ["dynoxide"], indirect=True)
 @pytest.mark.parametrize("how", ["before", "twice"])
-def test_a_crash_or_a_lost_answer_at_any_call_leads_to_the_same_stock(tables, how):
+def test_a_crash_or_a_lost_answer_at_any_call_leads_to_the_same_stock(engine_endpoint, how):
     at = 0
     while True:
         at += 1
-        world = World(tables)
+        world = World(client("dynamodb", engine_endpoint))
         job_id = nasty(world)
-        flaky = Flaky(tables, at, how)
+        flaky = Flaky(world.client, at, how)
         try:
             world.commit(job_id, world.process(flaky, lot=2, chunk=4), "first")
         except (Killed, Unavailable):
@@ -314,6 +315,68 @@ def test_what_was_altered_or_exchanged_in_the_vault_is_not_shown(world):
     for item in (first, second, third):
         with pytest.raises(Tampered):
             vault.open(world.tenant, item["pk"]["S"].rsplit("#", 1)[1])
+
+
+@pytest.fixture
+def door(world, monkeypatch):
+    """The function itself on the world's parts; what it sends to its own queue is kept in `sent`."""
+    sent, logged = [], StringIO()
+    monkeypatch.setattr(wiring, "importer", lambda: world.process(lot=2, chunk=4))
+    monkeypatch.setattr(wiring, "settings", lambda: SimpleNamespace(import_queue="imports"))
+    monkeypatch.setattr(wiring, "queue", lambda url: SimpleNamespace(send=sent.append))
+    monkeypatch.setattr(wiring, "logger", Logger(service=str(uuid4()), stream=logged))
+    monkeypatch.setattr(wiring, "metrics", Metrics(namespace="CardCourier", service="test"))
+    spec = spec_from_file_location("inventory_app", ROOT / "functions/inventory/app.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def receive(body, milliseconds=300_000):
+        event = json.loads((ROOT / "events/inventory.json").read_text())
+        event["Records"][0]["body"] = json.dumps(body)
+        context = SimpleNamespace(
+            function_name="inventory",
+            memory_limit_in_mb=1769,
+            invoked_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:inventory",
+            aws_request_id=str(uuid4()),
+            get_remaining_time_in_millis=lambda: milliseconds,
+        )
+        return module.handler(event, context)
+
+    return SimpleNamespace(receive=receive, sent=sent, logged=logged)
+
+
+def test_messages_drive_an_import_to_its_end(world, door, capsys):
+    job_id = world.upload(text(codes(0, 10)))
+    names = {"tenant": world.tenant, "job": job_id}
+
+    assert door.receive({"kind": "preview", **names}) == {"batchItemFailures": []}
+    message = {"kind": "commit", **names}
+    steps = 0
+    while message:
+        steps += 1
+        assert door.receive(message, milliseconds=-NOON) == {"batchItemFailures": []}
+        message = door.sent.pop() if door.sent else None
+
+    assert steps == 4 and message is None
+    assert world.job(job_id).state == "committed" and world.cards() == codes(0, 10)
+    logged = capsys.readouterr().out + door.logged.getvalue()
+    assert '"CardsImported":[10.0]' in logged and '"state":"committed"' in logged
+    assert not any(number in logged or code in logged for number, code in codes(0, 10))
+
+
+def test_a_message_about_nothing_is_dropped_and_one_that_may_succeed_comes_back(world, door):
+    unknown = {"kind": "preview", "tenant": world.tenant, "job": "job99"}
+    assert door.receive(unknown) == {"batchItemFailures": []}
+
+    job_id = world.upload(text(codes(0, 5)))
+    world.kms.away = True
+    with pytest.raises(BatchProcessingError):
+        door.receive({"kind": "preview", "tenant": world.tenant, "job": job_id})
+    assert world.job(job_id).state == "previewing"
+
+    world.kms.away = False
+    door.receive({"kind": "preview", "tenant": world.tenant, "job": job_id})
+    assert world.job(job_id).state == "previewed"
 
 
 def test_no_code_and_no_number_is_kept_in_the_clear(world):
