@@ -123,3 +123,15 @@ def test_a_runbook_has_six_parts_and_its_links_lead_somewhere(book):
     assert [part for part in parts if part not in text] == []
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert (book.parent / target).exists(), target
+
+
+def test_every_metric_with_an_alarm_is_counted_by_a_function():
+    template = load(TEXT)
+    alarms = rules.of_type(template, "AWS::CloudWatch::Alarm").values()
+    own = [alarm["Properties"] for alarm in alarms if alarm["Properties"].get("Namespace") == "CardCourier"]
+    doors = "".join(path.read_text() for path in (ROOT / "functions").glob("*/app.py"))
+
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    for alarm in own:
+        assert f'add_metric(name="{alarm["MetricName"]}"' in doors
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
