@@ -32,7 +32,8 @@ class BuyerLinks:
                 for number in dict.fromkeys((header.number, header.key.order))
                 if number and "email" in contact
             ]
-        self.tokens.put(token, hashes, Token(header.key, header.seq, expires_at))
+        # `#2048` and `2048` are one number to a buyer, and so one row.
+        self.tokens.put(token, list(dict.fromkeys(hashes)), Token(header.key, header.seq, expires_at))
         return f"{self.base_url()}/r/{token}", code
 
     def token_of(self, header: Header) -> str:
