@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from zlib import crc32
 
 from cardcourier.domain.states import ENDED, HANDED_OVER, HOLDS_CARD, WAITING, Room, State
@@ -80,6 +81,13 @@ class Header:
     def stopped(self, line: str, piece: int) -> bool:
         """Whether this piece must end."""
         return EVERYTHING in self.stops or f"{line}/{piece}" in self.stops
+
+    def line_stopped(self, line: OrderLine) -> bool:
+        """Whether every piece of this line must end."""
+        pieces = range(1, line.quantity + 1)
+        return EVERYTHING in self.stops or (
+            bool(pieces) and all(self.stopped(line.id, piece) for piece in pieces)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +193,13 @@ def choose_stops(header: Header, units: Mapping[str, Unit]) -> frozenset[str]:
     """
     stops = set(header.stops)
     for owed in header.owed:
-        line = next((line for line in header.lines if line.id == owed.line), None)
-        open_pieces = [
-            piece
-            for piece in range(1, (line.quantity if line else 0) + 1)
-            if EVERYTHING not in stops and f"{owed.line}/{piece}" not in stops
-        ]
-        price = _prices(owed.line, units)
-        open_pieces.sort(key=lambda piece: (price.get(piece, 0), -piece))
-        stops.update(f"{owed.line}/{piece}" for piece in open_pieces[: owed.pieces])
+        quantity = next((line.quantity for line in header.lines if line.id == owed.line), 0)
+        prices = _prices(owed.line, units)
+        absent = (piece for piece in range(quantity, 0, -1) if piece not in prices)
+        dearer = sorted(prices, key=lambda piece: (prices[piece], -piece))
+        names = (f"{owed.line}/{piece}" for piece in chain(absent, dearer))
+        still_open = (name for name in names if not stops & {name, EVERYTHING})
+        stops.update(tuple(islice(still_open, owed.pieces)))
     return frozenset(stops)
 
 

@@ -95,7 +95,7 @@ class Allocator:
                     self.orders.clear_timer(key, header.ver)
                 return []
             if not header.owed:
-                return self._settle(header, actor, known or bool(header.stops))
+                return self._settle(header, actor, known or header.approved or bool(header.stops))
             units = {unit.name: unit for unit in self.orders.units(key)}
             self.orders.choose(header, choose_stops(header, units), actor)
             header = None
@@ -110,7 +110,7 @@ class Allocator:
         except _HeaderChanged:
             return list(run.seen.values())
         run.touch_rooms()
-        if run.complete():
+        if run.header.due is not None and run.complete():
             self.orders.clear_timer(header.key, run.header.ver)
         return list(run.seen.values())
 
@@ -135,31 +135,33 @@ class _Pass:
         listings = self.tools.catalogue.listings(self.header.key.tenant, shop.id, line.item, line.variant)
         plan = self._plan_of(line, shop, listings)
         hold = order_hold(self.header, shop) or line_hold(self.header, line, shop, listings)
-        first = self._settle_first(line, plan, hold)
-        if first is None:
-            return
-        if first.plan is not None:
-            plan = first.plan
+        void = line.quantity > shop.max_quantity and self.header.line_stopped(line)
+        first = self._settle_first(line, plan, hold, void=void)
         held = first.state is State.HELD
-        for slot in slots(line.id, line.quantity, plan or ()):
+        for slot in slots(line.id, line.quantity, first.plan or ()):
             if slot.n > 1 and (not held or self.header.stopped(slot.line, slot.piece)):
-                self._settle_slot(slot, plan, None)
+                unit = self._settle_slot(slot, first.plan, hold if first.ended else None)
+                held = held or unit.state is State.HELD
 
-    def _settle_first(self, line: OrderLine, plan: Plan | None, hold: str | None) -> Unit | None:
-        first = self.units.get(f"{line.id}#0001")
-        if plan == () and first is None:
-            return None
-        sku = plan[0].sku if plan else ""
-        slot = Slot(line.id, 1, 1, sku)
-        if first is not None and first.plan is not None:
-            plan = first.plan
-        if plan is None:
-            return self._settle_slot(slot, None, f"mapping: {line.item or line.sku}/{line.variant}")
-        if hold is None and first is not None and first.waiting and (not plan or not line.quantity):
-            return self._end_slot(slot, first, "nothing to deliver")
-        if hold is None and first is None and not line.quantity:
-            return None
-        return self._settle_slot(slot, plan, hold)
+    def _settle_first(self, line: OrderLine, plan: Plan | None, hold: str | None, *, void: bool) -> Unit:
+        """Settle the unit that decides for its line; what is there already decides before `plan`.
+
+        A line that holds nothing of ours, or is `void`, is closed by one ended unit with an empty plan.
+        """
+        for _ in range(ROUNDS):
+            first = self.units.get(f"{line.id}#0001")
+            if first is not None and first.plan is not None:
+                plan = first.plan
+            slot = next(slots(line.id, 1, plan or ()), Slot(line.id, 1, 1, ""))
+            nothing = void or plan == () or (line.quantity < 1 and hold is None)
+            if not nothing or not (first is None or first.state is State.HELD):
+                unmapped = f"mapping: {line.item or line.sku}/{line.variant}"
+                return self._settle_slot(slot, plan, unmapped if plan is None else hold)
+            outcome = self._end(slot, first, "nothing to deliver", ())
+            if not isinstance(outcome, Lost):
+                return self._note(outcome)
+            self._reread(slot, outcome)
+        raise Unavailable("unit_busy", f"Unit {line.id}#1 kept changing; the order is tried again.")
 
     def _plan_of(self, line: OrderLine, shop: Shop, listings: Sequence[Listing]) -> Plan | None:
         """What one piece of the line holds; `()` is not ours, None nobody has mapped."""
@@ -180,8 +182,8 @@ class _Pass:
         """Bring one unit to rest, deciding anew from whatever a failed condition shows."""
         unit = self.units.get(f"{slot.line}#{slot.n:04d}")
         for _ in range(ROUNDS):
-            if self.header.stopped(slot.line, slot.piece):
-                return self._end_slot(slot, unit, "stopped", plan)
+            if self._stopped(slot, plan, unit):
+                return self._end_slot(slot, unit, "stopped", plan or ())
             if unit is None:
                 outcome = self._create(slot, plan, hold)
             elif unit.waiting:
@@ -193,11 +195,17 @@ class _Pass:
                 if unit is not None and unit.plan is not None:
                     plan = unit.plan
                 continue
-            was_held = unit is not None and unit.state is State.HELD
-            if not (was_held and outcome.state is State.BACKORDER):
+            if outcome is unit or unit is None or unit.state is not State.HELD:
                 return self._note(outcome)
             unit = outcome
         raise Unavailable("unit_busy", f"Unit {slot.line}#{slot.n} kept changing; the order is tried again.")
+
+    def _stopped(self, slot: Slot, plan: Plan | None, unit: Unit | None) -> bool:
+        """Whether a unit must end. Held without a plan it stands for its whole line, until it is released."""
+        whole = plan is None or (unit is not None and unit.state is State.HELD and unit.plan is None)
+        if whole and slot.n == 1:
+            return self.header.line_stopped(self._line(slot))
+        return self.header.stopped(slot.line, slot.piece)
 
     def _create(self, slot: Slot, plan: Plan | None, hold: str | None) -> Unit | Lost:
         fresh = self._fresh(slot, plan)
@@ -217,16 +225,10 @@ class _Pass:
 
     def _advance(self, seen: Unit, slot: Slot, plan: Plan | None, hold: str | None) -> Unit | Lost:
         """Move a waiting unit on if its gate is open, else leave it where it waits."""
-        if hold is not None and seen.state is State.HELD:
-            held = self._held(seen, slot, hold)
-            return seen if (held.room, held.ref) == (seen.room, seen.ref) else self._rehouse(seen, held)
-        product = self._need(slot.sku or seen.sku)
-        closed = self._closed(product)
         if seen.state is State.HELD:
-            named = replace(seen, sku=product.sku, plan=plan, why="released")
-            state, room = (State.SCHEDULED, Room.PRE) if closed else (State.BACKORDER, Room.BACK)
-            return self._rehouse(seen, replace(named, state=state, room=room, ref=product.sku))
-        if seen.state is State.SCHEDULED and closed:
+            return self._release(seen, slot, plan, hold)
+        product = self._need(seen.sku)
+        if self._closed(product):
             return seen
         try:
             return self._pick(
@@ -241,6 +243,16 @@ class _Pass:
                 return seen
         waiting = replace(seen, state=State.BACKORDER, room=Room.BACK, ref=product.sku, why="no stock")
         return self._rehouse(seen, waiting)
+
+    def _release(self, seen: Unit, slot: Slot, plan: Plan | None, hold: str | None) -> Unit:
+        """Let a held unit go on to its next room, or leave it to the person it waits for."""
+        named = replace(seen, sku=seen.sku or slot.sku, plan=plan if slot.n == 1 else None)
+        if hold is not None:
+            held = self._held(named, slot, hold)
+            return seen if (held.room, held.ref) == (seen.room, seen.ref) else self._rehouse(seen, held)
+        closed = self._closed(self._need(named.sku))
+        state, room = (State.SCHEDULED, Room.PRE) if closed else (State.BACKORDER, Room.BACK)
+        return self._rehouse(seen, replace(named, state=state, room=room, ref=named.sku, why="released"))
 
     def _pick(
         self, product: Product, unit: Unit, take: Callable[[Unit, Marker, Pool], Unit | MarkerLost | Lost]
@@ -263,10 +275,10 @@ class _Pass:
     def _rehouse(self, seen: Unit, unit: Unit) -> Unit:
         if not self.tools.orders.change_room(seen, unit, self.header, self.actor):
             raise _HeaderChanged
-        self.header = replace(self.header, ver=self.header.ver + 1)
+        self.header = replace(self.header, ver=self.header.ver + 1, due=self.actor.now)
         return replace(unit, ver=seen.ver + 1)
 
-    def _end_slot(self, slot: Slot, unit: Unit | None, why: str, plan: Plan | None = None) -> Unit:
+    def _end_slot(self, slot: Slot, unit: Unit | None, why: str, plan: Plan) -> Unit:
         """End a unit, whatever it is by now. A failed condition never ends the effort."""
         for _ in range(ROUNDS):
             if unit is not None and unit.ended:
@@ -277,13 +289,14 @@ class _Pass:
             unit = self._reread(slot, outcome)
         raise Unavailable("unit_busy", f"Unit {slot.line}#{slot.n} kept changing; the order is tried again.")
 
-    def _end(self, slot: Slot, unit: Unit | None, why: str, plan: Plan | None) -> Unit | Lost:
+    def _end(self, slot: Slot, unit: Unit | None, why: str, plan: Plan) -> Unit | Lost:
         orders = self.tools.orders
         if unit is None:
             fresh = replace(self._fresh(slot, plan), state=State.CANCELLED, why=why)
             return orders.tombstone(fresh, self.actor)
         if unit.waiting:
-            return orders.end_waiting(unit, self._gone(unit, State.CANCELLED, why), self.actor)
+            gone = self._gone(unit, State.CANCELLED, why)
+            return orders.end_waiting(unit, replace(gone, plan=plan) if slot.n == 1 else gone, self.actor)
         if unit.exposed:
             return orders.burn(unit, self._gone(unit, State.REFUNDED, why), self.actor)
         return self._give_back(unit, why)
@@ -303,7 +316,8 @@ class _Pass:
         outcome = self.tools.orders.return_card(
             unit, self._gone(unit, State.RETURNED, why), marker, pool, self.actor
         )
-        if not isinstance(outcome, Lost):
+        back = outcome.old if isinstance(outcome, Lost) else outcome
+        if back is not None and back.state is State.RETURNED:
             self.tools.picker.restocked(pool)
             self.tools.restocks.room(pool.tenant, Room.BACK, pool.sku, 1)
         return outcome
@@ -315,7 +329,10 @@ class _Pass:
         """What a failed condition showed; this order was known to somebody, so read it all once."""
         if not self.units:
             self.units = {unit.name: unit for unit in self.tools.orders.units(self.header.key)}
-        return lost.old or self.tools.orders.unit(self.header.key, slot.line, slot.n)
+        now = lost.old or self.tools.orders.unit(self.header.key, slot.line, slot.n)
+        if now is not None:
+            self.units[now.name] = now
+        return now
 
     # -- small words ----------------------------------------------------------------------------
 
@@ -332,11 +349,13 @@ class _Pass:
         )
 
     def _held(self, unit: Unit, slot: Slot, hold: str) -> Unit:
-        line = next(line for line in self.header.lines if line.id == slot.line)
         if hold.startswith("mapping"):
-            ref = listing_ref(self.header.key.shop, line)
+            ref = listing_ref(self.header.key.shop, self._line(slot))
             return replace(unit, state=State.HELD, room=Room.MAP, ref=ref, why=hold, plan=None)
         return replace(unit, state=State.HELD, room=Room.AMOUNT, ref=self.header.key.shop, why=hold)
+
+    def _line(self, slot: Slot) -> OrderLine:
+        return next(line for line in self.header.lines if line.id == slot.line)
 
     def _closed(self, product: Product) -> bool:
         return product.release_at is not None and product.release_at > self.tools.clock()

@@ -334,6 +334,8 @@ class OrdersTable:
             UnitRecord.d.remove(),
             UnitRecord.due.remove(),
         ]
+        if unit.plan is not None:
+            actions.append(UnitRecord.plan.set(plan_value(unit.plan)))
         return self._change_unit(unit, actions, UnitRecord.st == seen.state.value, "rid", actor.rid)
 
     # -- units: giving back, burning, replacing --------------------------------------------------

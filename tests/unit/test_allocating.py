@@ -1,0 +1,326 @@
+from dataclasses import replace
+
+import pytest
+
+from cardcourier.domain.orders import Part
+from cardcourier.domain.states import Room, State
+from tests.order_scenarios import SCENARIOS, SOON
+from tests.order_world import KEY, NOON, OF_READS, OF_WRITES, OTHER, READS, Gate, World
+
+OUTER = {True: ("before", "killed"), False: ("before", "killed late")}
+INNER = {True: ("killed",), False: ("lost", "killed late")}
+
+
+def a_world(cards=1, quantity=1, **pay):
+    world = World()
+    world.sell("A", cards)
+    world.sell("B", 3)
+    world.map("a", ("A", 1))
+    world.pay(KEY, ("a", quantity), **pay)
+    return world
+
+
+def states(world, key=KEY):
+    return {unit.name: unit.state for unit in world.store.units(key)}
+
+
+def skus(world, key=KEY):
+    return [world.cards[unit.card] for unit in world.store.units(key) if unit.card]
+
+
+def timer(world, key=KEY):
+    return world.store.header(key).due
+
+
+# -- frozen, killed, repeated -----------------------------------------------------------------------
+
+
+def play(scenario, outer, inner=None):
+    """One pass meets `outer`; meanwhile the scenario happens, its last pass meeting `inner`."""
+    world = World()
+    scenario.begin(world)
+    outer.then = lambda: scenario.meanwhile(world, inner)
+    world.run(KEY, known=scenario.known, gate=outer)
+    world.land()
+    world.settle()
+
+
+def calls_of(scenario):
+    world = World()
+    scenario.begin(world)
+    return list(enumerate(world.run(KEY, known=scenario.known), start=1))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_pass_may_stand_still_or_die_at_every_call(scenario):
+    for at, name in calls_of(scenario):
+        for how in OF_READS if name in READS else OF_WRITES:
+            play(scenario, Gate(at, how))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_while_a_pass_stands_still_another_may_die_at_every_call(scenario):
+    for at, name in calls_of(scenario):
+        for how in OUTER[name in READS]:
+            inner = Gate()
+            play(scenario, Gate(at, how), inner)
+            for second, second_name in enumerate(tuple(inner.calls), start=1):
+                for second_how in INNER[second_name in READS]:
+                    play(scenario, Gate(at, how), Gate(second, second_how))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_when_an_answer_is_lost_the_timer_stands(scenario):
+    for at, name in calls_of(scenario):
+        world = World()
+        scenario.begin(world)
+        before = timer(world)
+        again = Gate(at, "refused")
+        world.run(KEY, known=scenario.known, gate=again)
+        if "clear_timer" not in again.calls[:-1] and before is not None:
+            assert timer(world) is not None, f"{name} was not answered"
+
+
+# -- the common case ----------------------------------------------------------------------------------
+
+
+def test_the_common_case_is_one_read_and_one_transaction():
+    world = a_world()
+
+    assert world.run(KEY) == ["header", "allocate_new"]
+    assert states(world) == {"l1#0001": State.ALLOCATED}
+    assert timer(world) is not None, "delivery removes it"
+
+
+def test_a_second_pass_finds_the_unit_and_takes_no_second_card():
+    world = a_world(cards=2)
+    world.run(KEY)
+
+    world.run(KEY)
+
+    assert len(world.store.pool) == 1 + 3
+
+
+def test_an_unpaid_order_gets_nothing_and_loses_its_timer():
+    world = a_world()
+    world.stop(OTHER)
+
+    assert world.run(OTHER) == ["header", "clear_timer"]
+    assert timer(world, OTHER) is None
+
+
+def test_an_order_nobody_knows_is_no_order():
+    assert World().run(KEY) == ["header"]
+
+
+def test_sold_out_units_wait_in_a_room_with_a_timer():
+    world = a_world(cards=0)
+
+    assert world.run(KEY) == ["header", "park", "room", "touch_room", "clear_timer"]
+    assert states(world) == {"l1#0001": State.BACKORDER}
+    assert world.store.room("acme", Room.BACK, "A") > NOON
+
+
+def test_a_room_touched_a_moment_ago_costs_one_read():
+    world = a_world(cards=0)
+    world.pay(OTHER, ("a", 1))
+    world.run(KEY)
+
+    assert world.run(OTHER) == ["header", "park", "room", "clear_timer"]
+
+
+def test_a_presale_waits_for_its_release_and_its_room_opens_then():
+    world = a_world()
+    world.change_product("A", release_at=NOON + 5_000)
+
+    world.run(KEY)
+
+    assert states(world) == {"l1#0001": State.SCHEDULED}
+    assert world.store.rooms[Room.PRE, "A"][1] == NOON + 5_000
+
+
+def test_a_bundle_numbers_its_cards_through_all_pieces():
+    world = a_world(cards=2, quantity=2)
+    world.map("a", ("A", 1), ("B", 1))
+
+    world.run(KEY)
+
+    assert skus(world) == ["A", "B", "A", "B"]
+    assert [unit.piece for unit in world.store.units(KEY)] == [1, 1, 2, 2]
+    assert world.store.units(KEY)[0].plan == (Part("A", 1), Part("B", 1))
+
+
+def test_a_code_that_equals_a_product_needs_no_listing():
+    world = a_world()
+    header = world.store.header(KEY)
+    line = replace(header.lines[0], item="z", sku="B")
+    world.store.headers[KEY] = replace(header, lines=(line,))
+
+    world.run(KEY)
+
+    assert skus(world) == ["B"]
+
+
+def test_a_returned_card_is_announced_even_when_the_answer_was_lost():
+    world = a_world()
+    world.run(KEY)
+    world.stop(KEY)
+    calls = world.run(KEY, gate=Gate(3, "repeated"))
+
+    assert calls[2] == "return_card"
+    assert world.restocks == [(Room.BACK, "A")]
+
+
+# -- what a mapping may do in between -------------------------------------------------------------------
+
+
+def test_a_waiting_unit_keeps_its_product_when_the_listing_is_mapped_anew():
+    world = a_world(cards=0)
+    world.run(KEY)
+    world.map("a", ("B", 1))
+    world.stock("A", 1)
+
+    world.run(KEY, known=True)
+
+    assert skus(world) == ["A"]
+
+
+def test_a_line_that_is_not_ours_is_closed_so_that_no_other_pass_can_open_it():
+    world = a_world()
+    world.map("a", ("", 1))
+
+    world.run(KEY)
+
+    unit = world.store.unit(KEY, "l1", 1)
+    assert (unit.state, unit.plan, unit.why) == (State.CANCELLED, (), "nothing to deliver")
+    assert timer(world) is None
+    world.map("a", ("A", 1))
+    world.run(KEY)
+    assert skus(world) == []
+
+
+def test_a_line_begun_before_it_became_not_ours_is_finished():
+    world = a_world(cards=1, quantity=2)
+    world.run(KEY)
+    world.map("a", ("", 1))
+    world.stock("A", 1)
+
+    world.run(KEY)
+
+    assert skus(world) == ["A", "A"]
+
+
+def test_a_refunded_order_that_nobody_mapped_cannot_be_opened_by_an_old_pass():
+    world = a_world(cards=2, quantity=2)
+
+    def refunded_and_unmapped():
+        world.map("a")
+        world.stop(KEY)
+        world.run(KEY)
+
+    world.run(KEY, gate=Gate(2, "before", refunded_and_unmapped))
+
+    assert skus(world) == []
+
+
+def test_the_placeholder_of_an_unmapped_line_stays_while_another_piece_is_owed():
+    world = a_world(cards=2, quantity=2)
+    world.map("a")
+    world.stop(KEY, named=("l1/1",))
+    world.run(KEY)
+    assert states(world) == {"l1#0001": State.HELD}
+
+    world.map("a", ("A", 1))
+    world.run(KEY)
+
+    assert states(world) == {"l1#0001": State.CANCELLED, "l1#0002": State.ALLOCATED}
+    assert timer(world) is not None
+
+
+def test_a_line_that_was_mapped_to_a_bundle_while_it_was_held_for_its_amount_keeps_its_numbers():
+    world = a_world(cards=2, quantity=2, amount=1)
+    world.map("a")
+    world.run(KEY)
+    world.map("a", ("A", 1))
+    world.run(KEY)
+    assert world.store.unit(KEY, "l1", 1).room is Room.AMOUNT
+    world.stop(KEY, named=("l1/2",))
+    world.run(KEY)
+
+    world.map("a", ("A", 1), ("B", 2))
+    world.approve(KEY)
+    world.run(KEY)
+
+    assert states(world) == {"l1#0001": State.ALLOCATED, "l1#0002": State.CANCELLED}
+
+
+# -- held ------------------------------------------------------------------------------------------------
+
+
+def test_when_the_first_piece_of_a_held_order_is_refunded_the_others_stay_held():
+    world = a_world(cards=3, quantity=3, amount=1)
+    world.stop(KEY, named=("l1/1",))
+
+    world.run(KEY)
+
+    assert states(world) == {"l1#0001": State.CANCELLED, "l1#0002": State.HELD}
+    assert skus(world) == []
+    world.approve(KEY)
+    world.run(KEY)
+    assert skus(world) == ["A", "A"]
+
+
+def test_an_approved_order_of_nothing_leaves_no_one_in_the_room():
+    world = a_world(quantity=0)
+    world.run(KEY)
+    assert states(world) == {"l1#0001": State.HELD}
+
+    world.approve(KEY)
+    world.run(KEY)
+
+    assert states(world) == {"l1#0001": State.CANCELLED}
+
+
+def test_an_order_far_over_the_limit_is_held_by_one_unit_and_ended_by_one_write():
+    world = a_world(quantity=9_999)
+    world.run(KEY)
+    assert states(world) == {"l1#0001": State.HELD}
+    world.stop(KEY)
+
+    assert world.run(KEY) == ["header", "units", "end_waiting", "clear_timer"]
+    assert states(world) == {"l1#0001": State.CANCELLED}
+
+
+def test_a_refund_of_one_piece_of_an_order_far_over_the_limit_is_chosen():
+    world = a_world(quantity=9_999, amount=1)
+    world.stop(KEY, pieces=(("l1", 2),))
+
+    world.run(KEY)
+
+    assert world.store.header(KEY).stops == {"l1/9999", "l1/9998"}
+
+
+# -- gates ------------------------------------------------------------------------------------------------
+
+
+def test_a_unit_without_stock_does_not_pass_a_release_that_was_put_off():
+    world = a_world(cards=0)
+    world.run(KEY)
+    world.change_product("A", release_at=SOON)
+    world.stock("A", 1)
+
+    world.run(KEY, known=True)
+
+    assert states(world) == {"l1#0001": State.BACKORDER}
+
+
+def test_a_presale_that_is_sold_short_waits_for_stock():
+    world = a_world(cards=0)
+    world.change_product("A", release_at=SOON)
+    world.run(KEY)
+    world.change_product("A", release_at=None)
+
+    world.run(KEY, known=True)
+
+    assert states(world) == {"l1#0001": State.BACKORDER}
+    assert set(world.store.rooms) == {(Room.PRE, "A"), (Room.BACK, "A")}
