@@ -1,5 +1,6 @@
 """The journal table on the local table engine, and sealing on top of it."""
 
+import re
 from random import Random
 
 import pytest
@@ -10,36 +11,28 @@ from cardcourier.domain.journal import LANES, JournalLine, decode, encode, lane_
 from cardcourier.domain.segments import GENESIS, LATE_AFTER, SEAL_AFTER, Manifest, SealState
 from cardcourier.errors import Conflict, Unavailable
 from cardcourier.services.sealing import seal, verify_chain
-from local.engines import client, create_table, table_engine
+from local.engines import client, create_table
 
 NOON = 1_790_000_000_000
 HOUR = 3_600_000
-SCHEMA = {
-    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-    "KeySchema": [
-        {"AttributeName": "pk", "KeyType": "HASH"},
-        {"AttributeName": "sk", "KeyType": "RANGE"},
-    ],
-}
-
-
-@pytest.fixture(scope="module")
-def tables():
-    with table_engine() as endpoint:
-        tables = client("dynamodb", endpoint)
-        create_table(tables, "journal", SCHEMA)
-        yield tables
 
 
 @pytest.fixture
-def journal(tables, request):
+def tables(each_engine_endpoint, real_template):
+    """One journal table for all tests of an engine; each test has a tenant of its own."""
+    tables = client("dynamodb", each_engine_endpoint)
+    create_table(tables, "journal", real_template.of_type("AWS::DynamoDB::Table")["JournalTable"])
+    return tables
+
+
+@pytest.fixture
+def journal(tables):
     return JournalTable(tables, "journal", sleep=lambda _: None)
 
 
 @pytest.fixture
 def tenant(request):
-    """A tenant of the test's own, so that tests share one table."""
-    return request.node.name.replace("_", "-")
+    return re.sub("[^a-z0-9]+", "-", request.node.name)
 
 
 class Bucket:
