@@ -228,14 +228,25 @@ class Summary:
 
 
 def summarise(header: Header, units: Iterable[Unit]) -> Summary:
-    """Derive an order's status from its units: the worst thing that still wants attention wins."""
+    """Derive an order's status from its units: the worst thing that still wants attention wins.
+
+    A line that holds nothing of ours is closed by a unit with an empty plan; it does not count.
+    """
     counts: dict[str, int] = {}
     rooms: set[Room | None] = set()
     for unit in units:
+        if unit.plan == ():
+            continue
         counts[unit.state] = counts.get(unit.state, 0) + 1
         if unit.waiting:
             rooms.add(unit.room)
     return Summary(_status(header, counts, rooms), counts)
+
+
+def _all_stopped(header: Header) -> bool:
+    return EVERYTHING in header.stops or (
+        bool(header.lines) and all(header.line_stopped(line) for line in header.lines)
+    )
 
 
 _ROOM_STATUS = {
@@ -253,7 +264,7 @@ def _status(header: Header, counts: Mapping[str, int], rooms: set[Room | None]) 
     if not header.paid:
         return "cancelled" if header.stops else "unpaid"
     if not counts:
-        return "cancelled" if EVERYTHING in header.stops else "received"
+        return "cancelled" if _all_stopped(header) else "received"
     if not live:
         return "refunded" if counts.get(State.REFUNDED) or counts.get(State.RETURNED) else "cancelled"
     if rooms:

@@ -335,7 +335,7 @@ class OrdersTable:
             UnitRecord.due.remove(),
         ]
         if unit.plan is not None:
-            actions.append(UnitRecord.plan.set(plan_value(unit.plan)))
+            actions.append(UnitRecord.plan.set(plan_value(unit.plan) or []))
         return self._change_unit(unit, actions, UnitRecord.st == seen.state.value, "rid", actor.rid)
 
     # -- units: giving back, burning, replacing --------------------------------------------------
