@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from random import SystemRandom
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -17,6 +18,7 @@ from cardcourier.clock import now_ms
 from cardcourier.settings import Settings
 
 if TYPE_CHECKING:
+    from cardcourier.adapters.buckets import Bucket
     from cardcourier.adapters.buyer_links import BuyerLinks
     from cardcourier.adapters.keyring import Contacts, Fingerprints, KeyRing, Links
     from cardcourier.adapters.kms import KeyService
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, Queue
     from cardcourier.adapters.shop_secrets import ShopSecrets
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
+    from cardcourier.adapters.tables.history import HistoryTable
+    from cardcourier.adapters.tables.idempotency import RepeatsTable
     from cardcourier.adapters.tables.journal import JournalTable
+    from cardcourier.adapters.tables.merchants import MerchantsTable
     from cardcourier.adapters.tables.notes import NotesTable
     from cardcourier.adapters.tables.orders import OrdersTable
     from cardcourier.adapters.tables.pools import PoolsTable
@@ -43,13 +48,24 @@ if TYPE_CHECKING:
     from cardcourier.services.delivering import Deliverer
     from cardcourier.services.draining import Drainer
     from cardcourier.services.following import Dispatcher, Projector
+    from cardcourier.services.handling_orders import OrderActions
     from cardcourier.services.importing import Importer
+    from cardcourier.services.importing_jobs import ImportDesk
     from cardcourier.services.intake import Intake
+    from cardcourier.services.managing.api_keys import KeysDesk
+    from cardcourier.services.managing.listings import ListingsDesk
+    from cardcourier.services.managing.products import ProductsDesk, RoomOpener
+    from cardcourier.services.managing.shops import ShopsDesk
+    from cardcourier.services.managing.stock import StockDesk
+    from cardcourier.services.managing.tenants import TenantsDesk
     from cardcourier.services.passing import Passes
     from cardcourier.services.picking import Picker
+    from cardcourier.services.reading_orders import OrdersDesk
     from cardcourier.services.redeeming import Redeem
     from cardcourier.services.replacing import Replacer
+    from cardcourier.services.report_jobs import ReportDesk
     from cardcourier.services.sealing import Sealed
+    from cardcourier.services.searching import Finder
     from cardcourier.services.sweeping import Sweeper
 
 logger = Logger()
@@ -448,3 +464,160 @@ def stream_changes(event: dict[str, Any]) -> list[Changed]:
     from cardcourier.adapters.stream_records import changes
 
     return changes(event)
+
+
+# -- what a merchant manages ----------------------------------------------------------------------
+
+
+@cache
+def merchants() -> MerchantsTable:
+    from cardcourier.adapters.tables.merchants import MerchantsTable
+
+    return MerchantsTable(catalogue_table())
+
+
+@cache
+def repeats() -> RepeatsTable:
+    from cardcourier.adapters.tables.idempotency import RepeatsTable
+
+    return RepeatsTable(main_table())
+
+
+@cache
+def history() -> HistoryTable:
+    from cardcourier.adapters.tables.history import HistoryTable
+
+    return HistoryTable(main_table())
+
+
+@cache
+def bucket(name: str) -> Bucket:
+    from cardcourier.adapters.buckets import Bucket
+
+    return Bucket(client("s3"), objects(), name)
+
+
+def links_at(base_url: str) -> BuyerLinks:
+    """As `buyer_links`, at the address that was called where no other is configured."""
+    return replace(buyer_links(), base_url=lambda: base_url)
+
+
+def qr_code(text: str) -> str:
+    from cardcourier.adapters.qr import qr_data_uri
+
+    return qr_data_uri(text)
+
+
+def bootstrap_secret() -> str:
+    answer = client("secretsmanager").get_secret_value(SecretId=settings().bootstrap_secret)
+    return str(answer["SecretString"])
+
+
+@cache
+def keys_desk() -> KeysDesk:
+    from cardcourier.services.managing.api_keys import KeysDesk
+
+    return KeysDesk(merchants(), token_bytes, now_ms, settings().stage)
+
+
+@cache
+def tenants_desk() -> TenantsDesk:
+    from cardcourier.services.managing.tenants import TenantsDesk
+
+    return TenantsDesk(merchants(), key_ring(), bootstrap_secret, token_bytes, now_ms, settings().stage)
+
+
+@cache
+def shops_desk() -> ShopsDesk:
+    from cardcourier.adapters.channels import CHANNELS
+    from cardcourier.adapters.channels.standard import make_secret
+    from cardcourier.services.managing.shops import ShopsDesk
+
+    return ShopsDesk(
+        shops=merchants(),
+        channels=CHANNELS,
+        makes_secret=("standard",),
+        make_secret=make_secret,
+        sealer=shop_secrets(),
+        random=token_bytes,
+        clock=now_ms,
+    )
+
+
+@cache
+def room_opener() -> RoomOpener:
+    from cardcourier.services.managing.products import RoomOpener
+
+    return RoomOpener(waiting(), orders_queue(), now_ms)
+
+
+@cache
+def products_desk() -> ProductsDesk:
+    from cardcourier.services.managing.products import ProductsDesk
+
+    return ProductsDesk(merchants(), room_opener(), now_ms)
+
+
+@cache
+def listings_desk() -> ListingsDesk:
+    from cardcourier.services.managing.listings import ListingsDesk
+
+    return ListingsDesk(merchants(), room_opener(), now_ms)
+
+
+@cache
+def stock_desk() -> StockDesk:
+    from cardcourier.services.managing.stock import StockDesk
+
+    return StockDesk(merchants(), pools())
+
+
+@cache
+def import_desk() -> ImportDesk:
+    from cardcourier.services.importing_jobs import ImportDesk
+
+    return ImportDesk(merchants(), bucket(settings().import_bucket), queue(settings().import_queue), now_ms)
+
+
+@cache
+def report_desk() -> ReportDesk:
+    from cardcourier.services.report_jobs import ReportDesk
+
+    return ReportDesk(merchants(), bucket(settings().report_bucket), queue(settings().report_queue), now_ms)
+
+
+@cache
+def orders_desk() -> OrdersDesk:
+    from cardcourier.services.reading_orders import OrdersDesk
+
+    return OrdersDesk(views(), history(), now_ms)
+
+
+@cache
+def order_actions() -> OrderActions:
+    from cardcourier.services.handling_orders import OrderActions
+
+    return OrderActions(
+        orders=orders(),
+        passes=orders_queue(),
+        notes=notes(),
+        limits=tokens(),
+        replacing=replacer(),
+        mailing=delivery_queue(),
+        clock=now_ms,
+    )
+
+
+@cache
+def finder() -> Finder:
+    from cardcourier.services.searching import Finder
+
+    return Finder(
+        merchant=merchants(),
+        orders=orders(),
+        views=views(),
+        fingerprints=fingerprints(),
+        codes=buyer_links(),
+        cards=history(),
+        clock=now_ms,
+    )

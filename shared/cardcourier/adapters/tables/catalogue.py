@@ -42,7 +42,7 @@ class CatalogueTable:
 
     def get(self, cls: type[Thing], key: Key) -> Thing | None:
         item = self.table.get(key)
-        return _thing(cls, item) if item else None
+        return thing_of(cls, item) if item else None
 
     def need(self, cls: type[Thing], key: Key) -> Thing:
         """Raises NotFound, with one answer for "not there" and "not yours"."""
@@ -53,7 +53,7 @@ class CatalogueTable:
 
     def all(self, cls: type[Thing], pk: str, prefix: str) -> list[Thing]:
         condition = (DocumentRecord.pk == pk) & DocumentRecord.sk.startswith(prefix)
-        return [_thing(cls, item) for item in self.table.query(condition, ConsistentRead=True)]
+        return [thing_of(cls, item) for item in self.table.query(condition, ConsistentRead=True)]
 
     def tenants(self) -> list[Tenant]:
         """Every merchant account of this deployment."""
@@ -109,7 +109,7 @@ class CatalogueTable:
         condition = DocumentRecord.pk == keys.listings(tenant, shop)
         if prefix:
             condition = condition & DocumentRecord.sk.startswith(prefix)
-        return [_thing(Listing, found) for found in self.table.query(condition, ConsistentRead=True)]
+        return [thing_of(Listing, found) for found in self.table.query(condition, ConsistentRead=True)]
 
 
 def tenant_key(tenant: str) -> Key:
@@ -163,7 +163,8 @@ def _rich(value: Any) -> Any:
     return value
 
 
-def _thing(cls: type[Thing], item: Item) -> Thing:
+def thing_of(cls: type[Thing], item: Item) -> Thing:
+    """A document as its dataclass; fields that this version does not know are left out."""
     record = DocumentRecord.from_raw_data(item)
     known = {f.name for f in fields(cls)}
     values = {name: _rich(value) for name, value in record.doc.items() if name in known}

@@ -1,0 +1,77 @@
+"""Everything of one order in one strong read, for people who look at it."""
+
+from dataclasses import dataclass
+
+from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.notes import NoteRecord
+from cardcourier.adapters.tables.records import FactRecord, Record, UnitRecord, header_of, unit_of
+from cardcourier.adapters.tables.writes import Item, Table
+from cardcourier.domain.orders import Header, OrderKey, Unit
+from cardcourier.domain.timeline import KeptFact, Note, OrderHistory
+
+CARD_INDEX = "card"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTable:
+    table: Table
+
+    def read(self, key: OrderKey) -> OrderHistory | None:
+        """Header, units, facts and notes; None when nothing was ever heard of the order."""
+        header: Header | None = None
+        units: list[Unit] = []
+        facts: list[KeptFact] = []
+        notes: list[Note] = []
+        for item in self.table.query(Record.pk == keys.order_pk(key), ConsistentRead=True):
+            match item["sk"]["S"][0]:
+                case "H":
+                    header = header_of(item)
+                case "U":
+                    units.append(unit_of(item))
+                case "F":
+                    facts.append(_fact(item))
+                case "L":
+                    notes.append(_note(item))
+        if header is None:
+            return None
+        return OrderHistory(header=header, units=tuple(units), facts=tuple(facts), notes=tuple(notes))
+
+    def order_of_card(self, tenant: str, card: str) -> OrderKey | None:
+        """The order whose unit holds this card, or held it until it was burnt."""
+        condition = UnitRecord.c == keys.card_index(tenant, card)
+        request = self.table.query_request(condition, IndexName=CARD_INDEX, Limit=1)
+        for item in self.table.query_page(request)["Items"]:
+            return keys.order_of(item["pk"]["S"])
+        burnt = self.table.get(keys.burnt(tenant, card))
+        if burnt is None:
+            return None
+        shop, _, rest = burnt["unit"]["S"].partition("/")
+        return OrderKey(tenant, shop, rest.rpartition("/")[0])
+
+
+def _fact(item: Item) -> KeptFact:
+    record = FactRecord.from_raw_data(item)
+    return KeptFact(
+        kind=record.fact,
+        id=record.id,
+        at=int(record.at or 0),
+        occurred_at=None if record.occurred_at is None else int(record.occurred_at),
+        amount=None if record.amount is None else int(record.amount),
+        currency=record.currency or "",
+        payment=record.payment or "",
+        by=record.by or "",
+        why=record.why or "",
+        rid=record.rid or "",
+    )
+
+
+def _note(item: Item) -> Note:
+    record = NoteRecord.from_raw_data(item)
+    return Note(
+        at=int(record.at or 0),
+        text=record.text,
+        by=record.by or "",
+        why=record.why or "",
+        about=record.about or "",
+        rid=record.rid or "",
+    )

@@ -1,0 +1,119 @@
+"""The first tenant, one's own tenant, and who one is."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Header
+from pydantic import Field
+
+from cardcourier import wiring
+from cardcourier.api.keys import MadeKey, made_key
+from cardcourier.api.routes import ANY_KEY, PUBLIC, Routes, answer
+from cardcourier.api.schemas import LongText, Moment, Shape, Text
+from cardcourier.domain.catalogue import Tenant
+
+routes = Routes("tenant")
+
+
+class NewTenant(Shape):
+    """`time_zone` is where its days begin and end; `support` is what buyers are told when they need help."""
+
+    id: Annotated[str, Field(max_length=40)]
+    name: Annotated[Text, Field(min_length=1)]
+    time_zone: Text = "Asia/Shanghai"
+    currency: Text = "CNY"
+    language: Text = "zh-CN"
+    support: LongText = ""
+
+
+class Bootstrap(Shape):
+    tenant: NewTenant
+    owner_name: Annotated[Text, Field(min_length=1)] = "owner"
+
+
+class TenantShape(NewTenant):
+    created_at: Moment
+
+
+class Bootstrapped(Shape):
+    tenant: TenantShape
+    key: MadeKey
+
+
+class TenantPatch(Shape):
+    name: Annotated[Text, Field(min_length=1)] | None = None
+    time_zone: Text | None = None
+    currency: Text | None = None
+    language: Text | None = None
+    support: LongText | None = None
+
+
+class Me(Shape):
+    tenant: str
+    key_id: str
+    name: str
+    role: str
+    scopes: list[str]
+    expires_at: Moment
+
+
+class Health(Shape):
+    status: str
+
+
+@routes.on("GET", "/v1/health", "Whether the API answers", scope=PUBLIC)
+def health() -> Health:
+    return Health(status="ok")
+
+
+@routes.on(
+    "POST", "/v1/bootstrap", "Create the first tenant and its owner's key, once", scope=PUBLIC, status=201
+)
+def bootstrap(
+    body: Bootstrap, secret: Annotated[str, Header(alias="X-Bootstrap-Secret", max_length=200)] = ""
+) -> Response[Bootstrapped]:
+    """The secret lies in the Secrets Manager, as the stack's outputs say. The key is shown once."""
+    tenant = Tenant(**body.tenant.model_dump())
+    made = wiring.tenants_desk().bootstrap(secret, tenant, body.owner_name, routes.rid)
+    kept = wiring.merchants().tenant(tenant.id)
+    return answer(Bootstrapped(tenant=_shape(kept.thing), key=made_key(made)), 201)
+
+
+@routes.on("GET", "/v1/tenant", "One's own tenant", scope=ANY_KEY)
+def tenant() -> Response[TenantShape]:
+    kept = wiring.merchants().tenant(routes.caller.tenant)
+    return answer(_shape(kept.thing), ver=kept.ver)
+
+
+@routes.on("PATCH", "/v1/tenant", "Change one's own tenant", scope="keys:write")
+def change_tenant(body: TenantPatch) -> Response[TenantShape]:
+    kept = wiring.merchants().tenant(routes.caller.tenant)
+    seen = routes.if_match(kept.ver)
+    changed = routes.patched(kept.thing, body)
+    wiring.tenants_desk().change(changed, seen, routes.caller.by)
+    return answer(_shape(changed), ver=seen + 1)
+
+
+@routes.on("GET", "/v1/me", "Who one is: role and scopes of the key", scope=ANY_KEY)
+def me() -> Me:
+    caller = routes.caller
+    return Me(
+        tenant=caller.tenant,
+        key_id=caller.key.id,
+        name=caller.key.name,
+        role=caller.key.role,
+        scopes=sorted(caller.scopes),
+        expires_at=caller.key.expires_at,
+    )
+
+
+def _shape(tenant: Tenant) -> TenantShape:
+    return TenantShape(
+        id=tenant.id,
+        name=tenant.name,
+        time_zone=tenant.time_zone,
+        currency=tenant.currency,
+        language=tenant.language,
+        support=tenant.support,
+        created_at=tenant.created_at,
+    )

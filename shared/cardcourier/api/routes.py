@@ -1,0 +1,177 @@
+"""How a route is declared: its scope, its answer, and what a repeat of it does.
+
+Every request passes the same gates in this order: who calls and may they (401, 403), does the request fit
+its schema (422), was it made before (replayed), and last, does the answer fit its schema.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
+    OpenAPIRequestValidationMiddleware,
+    OpenAPIResponseValidationMiddleware,
+)
+
+from cardcourier import web, wiring
+from cardcourier.api import auth, idempotency
+from cardcourier.api.auth import Caller
+from cardcourier.api.idempotency import Repeat
+from cardcourier.api.schemas import Shape
+from cardcourier.domain.kept import Act
+from cardcourier.errors import Refused
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Kept = TypeVar("Kept", bound="DataclassInstance")
+Answered = TypeVar("Answered", bound=Shape)
+Next = Callable[..., Response[Any]]
+PUBLIC = ""
+"""The scope of a route that needs no key."""
+
+ANY_KEY = "any key"
+_fits = OpenAPIRequestValidationMiddleware()  # type: ignore[no-untyped-call]
+_answers = OpenAPIResponseValidationMiddleware(has_response_validation_error=True)
+
+
+class Routes(Router):
+    """The routes of one resource."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.tag = tag
+        self.scopes: dict[tuple[str, str], str] = {}
+
+    def on(
+        self,
+        method: str,
+        rule: str,
+        summary: str,
+        *,
+        scope: str,
+        status: int = 200,
+        repeat: Repeat | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Declare a route. `repeat` says what an idempotency key does, for those that create or act."""
+        self.scopes[method, rule] = scope
+        once = [_Once(repeat)] if repeat else []
+        gates: list[Callable[..., Any]] = [_Gate(scope), _fits, *once, _answers]
+        return self.route(
+            rule,
+            method,
+            summary=summary,
+            tags=[self.tag],
+            status_code=status,
+            security=[{"api_key": []}] if scope else [],
+            openapi_extensions={"x-scope": scope} if scope else None,
+            middlewares=gates,
+        )
+
+    @property
+    def caller(self) -> Caller:
+        caller: Caller = self.context["caller"]
+        return caller
+
+    @property
+    def act(self) -> Act:
+        """What names the things that this request creates."""
+        act: Act = self.context["act"]
+        return act
+
+    @property
+    def rid(self) -> str:
+        return request_id(self.event)
+
+    @property
+    def event(self) -> web.Event:
+        return self.current_event.raw_event
+
+    @property
+    def own_url(self) -> str:
+        """Where this deployment is reached, without a slash at its end."""
+        return web.own_url(self.event, wiring.settings().public_url)
+
+    def if_match(self, ver: int) -> int:
+        """The version that the caller saw; without `If-Match` the one that is there now.
+
+        Raises Refused `version_mismatch`.
+        """
+        return _seen(web.headers(self.event).get("if-match", ""), ver)
+
+    def patched(self, thing: Kept, patch: Shape, clearable: Collection[str] = ()) -> Kept:
+        """The thing with the fields that were sent. Raises Refused when one is null that must not be."""
+        changes = given(patch)
+        empty = [name for name in changes if changes[name] is None and name not in clearable]
+        if empty:
+            raise Refused("invalid_request", f"{', '.join(empty)} must not be null; leave it out instead.")
+        return replace(thing, **changes)
+
+
+def given(shape: Shape) -> dict[str, Any]:
+    """The fields that were sent, as our dataclasses hold them."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in shape.model_dump(exclude_unset=True).items()
+    }
+
+
+def answer(shape: Answered, status: int = 200, *, ver: int | None = None) -> Response[Answered]:
+    """An answer with a status of its own, and the version for the next `If-Match`."""
+    headers = {"cache-control": "no-store", **({"etag": f'"{ver}"'} if ver is not None else {})}
+    return Response(status_code=status, content_type="application/json", body=shape, headers=headers)
+
+
+class _Gate:
+    """Lets nobody by who may not."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        self.__name__ = "gate"
+
+    def __call__(self, app: Any, next_middleware: Next) -> Response[Any]:
+        if self.scope:
+            event = app.current_event.raw_event
+            rid = request_id(event)
+            caller = auth.recognise(web.headers(event).get("authorization", ""), rid)
+            wiring.logger.append_keys(tenant=caller.tenant, key=caller.key.id)
+            if self.scope != ANY_KEY:
+                auth.allow(caller, self.scope)
+            app.append_context(caller=caller)
+        return next_middleware(app)
+
+
+class _Once:
+    """Serves a request that creates or acts, once for each idempotency key."""
+
+    def __init__(self, repeat: Repeat) -> None:
+        self.repeat = repeat
+        self.__name__ = "once"
+
+    def __call__(self, app: Any, next_middleware: Next) -> Response[Any]:
+        event = app.current_event.raw_event
+        request = idempotency.Request(
+            method=web.method(event),
+            path=str(event["rawPath"]),
+            body=web.raw_body(event).decode("utf-8", "replace"),
+            key=idempotency.check_key(web.headers(event).get(idempotency.HEADER, "")),
+        )
+
+        def run(act: Act) -> Response[Any]:
+            app.append_context(act=act)
+            return next_middleware(app)
+
+        return idempotency.once(app.context["caller"], request, self.repeat, run)
+
+
+def request_id(event: web.Event) -> str:
+    return str(event["requestContext"].get("requestId", ""))
+
+
+def _seen(if_match: str, ver: int) -> int:
+    if if_match in ("", "*") or if_match.removeprefix("W/").strip('"') == str(ver):
+        return ver
+    raise Refused("version_mismatch", "It changed since you read it; read it again and repeat the change.")

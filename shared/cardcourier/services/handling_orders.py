@@ -1,0 +1,182 @@
+"""What a person does with an order: let it go, cancel, replace, note, and see to its link."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Protocol
+
+from cardcourier.domain.facts import ALL, Fact
+from cardcourier.domain.kept import Act
+from cardcourier.domain.orders import Header, OrderKey, Unit
+from cardcourier.domain.protocol import Actor
+from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
+
+DAY = 86_400_000
+LINK_DAYS = 30
+RESENDS_A_DAY = 5
+REPLACEMENTS_A_DAY = 20
+CAPPED_ROLES = frozenset({"support"})
+
+
+class Orders(Protocol):
+    def header(self, key: OrderKey) -> Header | None: ...
+    def units(self, key: OrderKey) -> list[Unit]: ...
+    def approve(self, key: OrderKey, actor: Actor) -> bool: ...
+    def record_stop(self, fact: Fact, actor: Actor) -> bool: ...
+    def raise_seq(self, key: OrderKey, seq: int, actor: Actor) -> bool: ...
+
+
+class Passes(Protocol):
+    def order(self, key: OrderKey) -> None: ...
+
+
+class Notes(Protocol):
+    def put(self, key: OrderKey, text: str, about: str, actor: Actor) -> None: ...
+
+
+class Limits(Protocol):
+    def allow(self, action: str, who: str, most: int, window: int, now: int) -> bool: ...
+
+
+class Replacing(Protocol):
+    def replace(self, key: OrderKey, line: str, n: int, by: str, why: str, rid: str) -> Unit: ...
+
+
+class Mailing(Protocol):
+    """Has the buyer's mail sent again."""
+
+    def again(self, key: OrderKey) -> None: ...
+
+
+class Links(Protocol):
+    def keep(self, header: Header, expires_at: int) -> tuple[str, str]: ...
+
+
+class TooMany(Unavailable):
+    """A daily limit is reached."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("daily_limit", detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who acts, by `by`, in which request; `role` decides about daily limits."""
+
+    by: str
+    role: str
+    rid: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuyerLink:
+    """What the merchant's own order page shows; `expires_at` in epoch milliseconds."""
+
+    url: str = field(repr=False)
+    code: str = field(repr=False)
+    expires_at: int = 0
+    units: Sequence[Unit] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderActions:
+    """Acts on orders."""
+
+    orders: Orders
+    passes: Passes
+    notes: Notes
+    limits: Limits
+    replacing: Replacing
+    mailing: Mailing
+    clock: Callable[[], int]
+
+    def approve(self, key: OrderKey, reason: str, who: Who) -> bool:
+        """Let a held order go as it is. False when somebody approved it before. Raises Conflict."""
+        header = self._paid(key)
+        if header.approved:
+            return False
+        changed = self.orders.approve(key, self._actor(who, reason or "approved"))
+        if changed:
+            self._note(key, reason, "approved", who)
+        self.passes.order(key)
+        return changed
+
+    def cancel(
+        self, key: OrderKey, pieces: Sequence[tuple[str, int]], reason: str, act: Act, who: Who
+    ) -> bool:
+        """End pieces `(line, piece)`, or all when none are named; a repeat of `act` changes nothing.
+
+        Cards nobody saw go back into stock, others are burnt. Raises NotFound, Refused.
+        """
+        header = self._header(key)
+        known = {line.id: line.quantity for line in header.lines}
+        for line, piece in pieces:
+            if not 1 <= piece <= known.get(line, 0):
+                raise Refused("no_such_piece", f"Line {line} has no piece {piece}.")
+        stops = frozenset(f"{line}/{piece}" for line, piece in pieces) or ALL
+        fact = Fact(key=key, kind="cancel", id=f"api-{act.id}", at=act.at, reason=reason, stops=stops)
+        new = self.orders.record_stop(fact, self._actor(who, reason))
+        self.passes.order(key)
+        return new
+
+    def note(self, key: OrderKey, text: str, unit: str, who: Who) -> None:
+        """Raises NotFound when there is no such order or unit."""
+        self._header(key)
+        if unit and unit not in {known.name for known in self.orders.units(key)}:
+            raise NotFound("not_found", "There is no such unit in this order.")
+        self.notes.put(key, text, unit, self._actor(who, "note"))
+
+    def replace(self, key: OrderKey, line: str, n: int, reason: str, who: Who) -> Unit:
+        """A new card for one that does not work; support has a daily limit."""
+        if who.role in CAPPED_ROLES:
+            self._within("replace", f"{key.tenant}/{who.by}", REPLACEMENTS_A_DAY, "replacements")
+        return self.replacing.replace(key, line, n, who.by, reason, who.rid)
+
+    def resend(self, key: OrderKey, who: Who) -> None:
+        """Have the mail with the link sent once more. Raises NotFound, Conflict, TooMany."""
+        header = self._paid(key)
+        if not any(unit.holds_card for unit in self.orders.units(key)):
+            raise Conflict("nothing_to_send", "No card of this order is ready; there is nothing to send yet.")
+        if header.contact is None:
+            raise Conflict("no_address", "The shop gave no address of the buyer; use the link instead.")
+        self._within("resend", f"{key.tenant}/{key.shop}/{key.order}", RESENDS_A_DAY, "mails for this order")
+        self._note(key, "", "sent again", who)
+        self.mailing.again(key)
+
+    def withdraw_links(self, key: OrderKey, reason: str, who: Who) -> None:
+        """Every link and pick-up code given out so far ends. Raises NotFound, Conflict."""
+        header = self._header(key)
+        if not self.orders.raise_seq(key, header.seq, self._actor(who, reason)):
+            raise Conflict("changed_meanwhile", "The order changed meanwhile; try again.")
+        self._note(key, reason, "links withdrawn", who)
+        self.passes.order(key)
+
+    def link(self, key: OrderKey, links: Links) -> BuyerLink:
+        """The buyer's link and pick-up code, and the units as they stand. Raises NotFound, Conflict."""
+        header = self._paid(key)
+        expires_at = self.clock() + LINK_DAYS * DAY
+        url, code = links.keep(header, expires_at)
+        return BuyerLink(url, code, expires_at, self.orders.units(key))
+
+    def _header(self, key: OrderKey) -> Header:
+        header = self.orders.header(key)
+        if header is None:
+            raise NotFound("not_found", "There is no such order.")
+        return header
+
+    def _paid(self, key: OrderKey) -> Header:
+        header = self._header(key)
+        if not header.paid:
+            raise Conflict("not_paid", "No payment of this order is known; nothing may be delivered.")
+        return header
+
+    def _within(self, action: str, who: str, most: int, things: str) -> None:
+        name = sha256(who.encode()).hexdigest()[:24]
+        if not self.limits.allow(action, name, most, DAY, self.clock()):
+            raise TooMany(f"The limit of {most} {things} a day is reached; try again tomorrow (UTC).")
+
+    def _note(self, key: OrderKey, text: str, what: str, who: Who) -> None:
+        self.notes.put(key, text, "", self._actor(who, what))
+
+    def _actor(self, who: Who, why: str) -> Actor:
+        return Actor(who.by, self.clock(), who.rid, why)

@@ -1,0 +1,150 @@
+"""Order an import: a place for the file, a look through it, the commit. The work is done elsewhere."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from cardcourier.domain.card_files import Layout
+from cardcourier.domain.catalogue import Job
+from cardcourier.domain.kept import Act
+from cardcourier.domain.money import currency_code
+from cardcourier.errors import Conflict, NotFound, Refused
+
+KIND = "import"
+PREFIX = "imp-"
+MOST_LINES = 10_000
+MOST_TEXT = 1_048_576
+MOST_FILE = 67_108_864
+"""Bytes of an uploaded file: a million cards with number, code and date fit in."""
+UPLOAD_SECONDS = 900
+LINK_SECONDS = 300
+BEGUN = frozenset({"committing", "committed"})
+
+
+class Jobs(Protocol):
+    def job(self, tenant: str, job: str) -> Job: ...
+    def add_job(self, job: Job, now: int) -> None: ...
+    def has_product(self, tenant: str, sku: str) -> bool: ...
+
+
+class Files(Protocol):
+    """The bucket of card files, by key."""
+
+    def write(self, key: str, body: bytes) -> None: ...
+    def size(self, key: str) -> int | None: ...
+    def upload_form(self, key: str, most_bytes: int, seconds: int) -> Mapping[str, Any]: ...
+    def link(self, key: str, file_name: str, seconds: int) -> str: ...
+
+
+class Queue(Protocol):
+    def send(self, body: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be imported. `cost` in minor units of `currency`; `expires_at` in epoch ms."""
+
+    sku: str
+    file_name: str
+    cost: int
+    currency: str
+    expires_at: int | None = None
+    layout: Mapping[str, Any] | None = None
+    note: str = ""
+    text: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The job, and a form that uploads its file unless the text was given."""
+
+    job: Job
+    upload: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDesk:
+    """Takes orders for imports."""
+
+    jobs: Jobs
+    files: Files
+    queue: Queue
+    clock: Callable[[], int]
+
+    def create(self, tenant: str, order: Order, act: Act, by: str) -> Ordered:
+        """A repeat of `act` finds its own job again. Raises Refused."""
+        self._check(tenant, order)
+        job_id = f"{PREFIX}{act.at:013d}-{act.id[:8]}"
+        data = {
+            "sku": order.sku,
+            "file_name": order.file_name,
+            "object_key": f"imports/{tenant}/{job_id}",
+            "layout": dict(order.layout) if order.layout else None,
+            "cost": order.cost,
+            "currency": order.currency,
+            "expires_at": order.expires_at,
+            "note": order.note,
+        }
+        job = Job(tenant=tenant, id=job_id, kind=KIND, state="created", created_at=act.at, by=by, data=data)
+        key = data["object_key"]
+        if order.text is not None:
+            self.files.write(str(key), order.text.encode())
+        self.jobs.add_job(job, self.clock())
+        kept = self.jobs.job(tenant, job_id)
+        if order.text is not None or kept.state != "created":
+            return Ordered(kept)
+        return Ordered(kept, self.files.upload_form(str(key), MOST_FILE, UPLOAD_SECONDS))
+
+    def get(self, tenant: str, job_id: str) -> Job:
+        """Raises NotFound, also for a job of another kind."""
+        job = self.jobs.job(tenant, job_id)
+        if job.kind != KIND:
+            raise NotFound("not_found", "There is no such import.")
+        return job
+
+    def preview(self, tenant: str, job_id: str) -> Job:
+        """Have the file looked through. Raises NotFound, Conflict when it is not there or already in work."""
+        job = self.get(tenant, job_id)
+        if job.state in BEGUN:
+            raise Conflict("already_committed", "This import was committed; look at its counts.")
+        if job.state == "created" and self.files.size(job.data["object_key"]) is None:
+            raise Conflict("not_uploaded", "The file is not there yet; upload it with the form first.")
+        if job.state in ("created", "previewing"):
+            self.queue.send({"kind": "preview", "tenant": tenant, "job": job_id})
+        return job
+
+    def commit(self, tenant: str, job_id: str) -> Job:
+        """Have the cards written. Raises NotFound, Refused when the preview forbids it, Conflict."""
+        job = self.get(tenant, job_id)
+        if job.state == "committed":
+            return job
+        if job.state not in ("previewed", "committing"):
+            raise Conflict(
+                "not_previewed", f"The import is {job.state}; preview it first and wait for the result."
+            )
+        if blocking := job.data.get("blocking"):
+            raise Refused("blocked", f"The preview forbids it: {', '.join(blocking)}.")
+        self.queue.send({"kind": "commit", "tenant": tenant, "job": job_id})
+        return replace(job, state="committing")
+
+    def reject_link(self, job: Job) -> str | None:
+        """A link of five minutes to the rows that were left out, if there are any."""
+        key = job.data.get("reject_file")
+        name = f"{job.data['file_name'].rpartition('.')[0] or job.data['file_name']}.rejected.csv"
+        return self.files.link(key, name, LINK_SECONDS) if key else None
+
+    def _check(self, tenant: str, order: Order) -> None:
+        if not self.jobs.has_product(tenant, order.sku):
+            raise Refused("no_such_product", f"There is no product {order.sku}; create it first.")
+        currency_code(order.currency)
+        if order.layout is not None:
+            Layout.of(order.layout)
+        if order.text is None:
+            return
+        if len(order.text.encode()) > MOST_TEXT or order.text.count("\n") >= MOST_LINES:
+            raise Refused(
+                "too_large",
+                f"text has at most {MOST_LINES} lines and {MOST_TEXT} bytes; upload a file instead.",
+            )
+        if not order.text.strip():
+            raise Refused("empty_text", "text holds no line.")

@@ -1,0 +1,133 @@
+"""One box for every kind of number: order, payment, contact, pick-up code, card, last four characters."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cardcourier.domain.card_files import identity
+from cardcourier.domain.catalogue import Shop
+from cardcourier.domain.order_events import key_text
+from cardcourier.domain.orders import Header, OrderKey
+from cardcourier.domain.tokens import Token, read_code
+from cardcourier.errors import Refused
+
+MOST = 25
+_BETWEEN = re.compile(r"\s*(?:-{3,}|[\s,|])\s*")
+LONGEST = 2_200
+"""Characters of the longest card, its number and something between them."""
+
+
+class Merchant(Protocol):
+    def every_shop(self, tenant: str) -> list[Shop]: ...
+    def issuers(self, tenant: str) -> set[str]: ...
+
+
+class Orders(Protocol):
+    def headers(self, wanted: Iterable[OrderKey]) -> Mapping[OrderKey, Header]: ...
+
+
+class Views(Protocol):
+    def search(self, tenant: str, digest: str, limit: int) -> list[OrderKey]: ...
+    def by_last4(self, tenant: str, last4: str, limit: int) -> list[OrderKey]: ...
+
+
+class Fingerprints(Protocol):
+    def search(self, tenant: str, text: str) -> str: ...
+    def card_id(self, tenant: str, issuer: str, identity: str) -> str: ...
+
+
+class Codes(Protocol):
+    def find_code(self, code: str, now: int) -> list[Token]: ...
+
+
+class Cards(Protocol):
+    def order_of_card(self, tenant: str, card: str) -> OrderKey | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An order, and by which kind of number it was found."""
+
+    header: Header
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Searches within one tenant."""
+
+    merchant: Merchant
+    orders: Orders
+    views: Views
+    fingerprints: Fingerprints
+    codes: Codes
+    cards: Cards
+    clock: Callable[[], int]
+
+    def find(self, tenant: str, text: str) -> list[Hit]:
+        """The orders that fit, each once, the surest kind of number first. Raises Refused."""
+        text = text.strip()
+        if not 1 <= len(text) <= LONGEST:
+            raise Refused("bad_query", f"q must have 1 to {LONGEST} characters.")
+        found: dict[OrderKey, str] = {}
+        for key, by in self._candidates(tenant, text):
+            if key.tenant == tenant:
+                found.setdefault(key, by)
+        headers = self.orders.headers(found)
+        return [
+            Hit(headers[key], _exactly(headers[key], text, by)) for key, by in found.items() if key in headers
+        ][:MOST]
+
+    def _candidates(self, tenant: str, text: str) -> Iterator[tuple[OrderKey, str]]:
+        yield from self._by_order(tenant, text)
+        for spelling in dict.fromkeys((text, text.lstrip("#"), f"#{text}")):
+            if spelling:
+                digest = self.fingerprints.search(tenant, spelling)
+                yield from ((key, "contact") for key in self.views.search(tenant, digest, MOST))
+        yield from self._by_code(text)
+        yield from self._by_card(tenant, text)
+        if len(text) == 4:
+            yield from ((key, "last4") for key in self.views.by_last4(tenant, text, MOST))
+
+    def _by_order(self, tenant: str, text: str) -> Iterator[tuple[OrderKey, str]]:
+        try:
+            name = key_text(text)
+        except Refused:
+            return
+        for shop in self.merchant.every_shop(tenant):
+            yield OrderKey(tenant, shop.id, name), "order"
+
+    def _by_code(self, text: str) -> Iterator[tuple[OrderKey, str]]:
+        code = read_code(text)
+        if code is None:
+            return
+        tokens = self.codes.find_code(code, self.clock())
+        headers = self.orders.headers(token.key for token in tokens)
+        for token in tokens:
+            if token.key in headers and headers[token.key].seq == token.seq:
+                yield token.key, "pick_up_code"
+
+    def _by_card(self, tenant: str, text: str) -> Iterator[tuple[OrderKey, str]]:
+        """By the whole code, alone or behind its number."""
+        names = [identity(None, text)]
+        match _BETWEEN.split(text):
+            case [number, code]:
+                names.append(identity(number, code))
+        for issuer in self.merchant.issuers(tenant):
+            for name in names:
+                key = self.cards.order_of_card(tenant, self.fingerprints.card_id(tenant, issuer, name))
+                if key is not None:
+                    yield key, "card"
+
+
+def _exactly(header: Header, text: str, by: str) -> str:
+    """Which of the numbers that share one index it was."""
+    if by != "contact":
+        return by
+    folded = "".join(text.split()).casefold().lstrip("#")
+    if folded == "".join(header.number.split()).casefold().lstrip("#"):
+        return "order_number"
+    if any(folded == payment.casefold() for payment in header.payments):
+        return "payment"
+    return "email" if "@" in text else "phone"
