@@ -114,7 +114,7 @@ def needs(service, operation, request, logical):
         yield f"secretsmanager:{operation}", logical(request["SecretId"]), {}
     elif service == "s3":
         action, bucket = ACTIONS.get(operation, operation), logical(request["Bucket"])
-        yield f"s3:{action}", f"{bucket}/*" if "Key" in request else bucket, {}
+        yield f"s3:{action}", f"{bucket}/{request['Key']}" if "Key" in request else bucket, {}
         if bucket in SEALED_BUCKETS and action in ("PutObject", "GetObject"):
             facts = {"kms:EncryptionContext:aws:s3:arn": bucket}
             yield "kms:GenerateDataKey" if action == "PutObject" else "kms:Decrypt", "DataKey", facts
@@ -171,7 +171,7 @@ def allowed(role, action, resource, facts):
     """Whether one of the role's statements allows this, by IAM's rules as far as the template uses them."""
     return any(
         action in statement["Action"]
-        and resource == statement["Resource"]
+        and fnmatchcase(resource, statement["Resource"])
         and all(
             _holds(operator, wanted, facts) for operator, wanted in statement.get("Condition", {}).items()
         )

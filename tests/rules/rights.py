@@ -78,7 +78,9 @@ def no_star(template):
         if any("*" in action for action in actions(statement)):
             yield f"{where}: star in an action"
         resource = json.dumps(statement["Resource"])
-        if "*" in resource and not re.fullmatch(r'\{"Fn::Sub": "\$\{\w+Bucket\.Arn\}/\*"\}', resource):
+        if "*" in resource and not re.fullmatch(
+            r'\{"Fn::Sub": "\$\{\w+Bucket\.Arn\}/\*(\.[\w.]+)?"\}', resource
+        ):
             yield f"{where}: star in a resource"
 
 
@@ -118,13 +120,15 @@ def purposes_are_named(template):
 
 
 def openers(template):
-    """Who may open what. Files on their way in are opened by inventory alone."""
-    found = {purpose: set() for purpose in [*OPENERS, "file"]}
+    """Who may open what. Card files are opened by inventory; the API hands out the rows it rejected."""
+    wanted = {**OPENERS, "file": {"inventory", "api"}, "anything": set()}
+    found = {purpose: set() for purpose in wanted}
     for name, statement in rights(template):
         if "kms:Decrypt" in actions(statement):
-            for purpose in context(statement, "purpose") or ["file"]:
+            other = "file" if context(statement, "aws:s3:arn") else "anything"
+            for purpose in context(statement, "purpose") or [other]:
                 found[purpose].add(name)
-    for purpose, names in {**OPENERS, "file": {"inventory"}}.items():
+    for purpose, names in wanted.items():
         if found[purpose] != names:
             yield f"{purpose}: opened by {sorted(found[purpose])}, not {sorted(names)}"
 
@@ -134,6 +138,16 @@ def vault_is_closed(template):
     for name, statement in rights(template):
         if table_of(statement) == "Vault" and actions(statement) - VAULT_RIGHTS.get(name, set()):
             yield f"{name}/{statement['Sid']}: {sorted(actions(statement))} on the vault"
+
+
+def card_files_are_closed(template):
+    """A card file is read by inventory alone; of that bucket the API may read rejected rows, masked."""
+    for name, statement in rights(template):
+        resource = json.dumps(statement["Resource"])
+        if "s3:GetObject" not in actions(statement) or "ImportBucket" not in resource or name == "inventory":
+            continue
+        if name != "api" or not resource.endswith('/*.rejected.csv"}'):
+            yield f"{name}/{statement['Sid']}: may read card files"
 
 
 def allocation_is_blind(template):
@@ -184,6 +198,7 @@ RULES = [
     purposes_are_named,
     openers,
     vault_is_closed,
+    card_files_are_closed,
     allocation_is_blind,
     orders_stay,
     failures_may_be_sent,

@@ -64,6 +64,10 @@ BREAKS = {
         right("redeem", "ReadSealedCard", Action=["dynamodb:GetItem", "dynamodb:PutItem"]),
         right("inventory", "SealCardsAndFindDuplicates", Action="dynamodb:DeleteItem"),
     ],
+    rules.card_files_are_closed: [
+        right("api", "SignRejectedRows", Resource={"Fn::Sub": "${ImportBucket.Arn}/*"}),
+        allow("Reports", Action="s3:GetObject", Resource={"Fn::Sub": "${ImportBucket.Arn}/*"}),
+    ],
     rules.allocation_is_blind: [
         allow("Allocation", Action="dynamodb:GetItem", Resource=VAULT),
         allow("Allocation", Action="kms:Decrypt", Resource=DATA_KEY),

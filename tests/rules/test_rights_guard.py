@@ -113,7 +113,8 @@ def test_a_card_file_needs_the_bucket_and_its_key(roles):
     assert may(roles, "api", "s3", "PutObject", **request)
     assert may(roles, "inventory", "s3", "GetObject", **request)
     assert not may(roles, "api", "s3", "GetObject", **request)
-    without = [s for s in roles["inventory"] if s["Sid"] != "OpenUploadedFile"]
+    assert may(roles, "api", "s3", "GetObject", Bucket="ImportBucket", Key="t/j.rejected.csv")
+    without = [s for s in roles["inventory"] if s["Sid"] != "OpenUploadedFileAndSealRejects"]
     assert not may({"inventory": without}, "inventory", "s3", "GetObject", **request)
 
 
