@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from local import engines
-from local.functions import FunctionError, Functions, functions_of, layer_folders
+from local.functions import FunctionError, Functions, Parent, functions_of, layer_folders
 from local.http import Gateway, Server
 from local.mailbox import Mailbox, mails
 from local.queues import QueueSource
@@ -34,7 +34,8 @@ class Cloud:
 
     Use it in a `with`, from the main thread: the engines die with the thread that started them. `fresh` wipes
     the folder first. `concurrency` is how many calls of one function may run at once. `tables` chooses the
-    table engine, "dynoxide" or "ministack". Several clouds may run at once, each on a folder of its own.
+    table engine, "dynoxide" or "ministack"; without `sources` no queue, stream or schedule calls a function.
+    Several clouds may run at once, each on a folder of its own.
 
     What a `kill -9` leaves behind: tables with all they acknowledged, keys, secrets, buckets and objects, and
     how far each stream was read. Messages in queues and mails may be lost, as nothing durable may depend on
@@ -51,12 +52,13 @@ class Cloud:
         parameters: Mapping[str, str] | None = None,
         tables: str = "dynoxide",
         concurrency: int = 2,
+        sources: bool = True,
     ) -> None:
         self.data = Path(data).resolve()
         self._fresh, self._quiet, self._concurrency = fresh, quiet, concurrency
         self._template_path = template or engines.ROOT / "template.yaml"
         self._given = dict(parameters or {})
-        self._wanted_tables = tables
+        self._wanted_tables, self._wanted_sources = tables, sources
         self._undo = contextlib.ExitStack()
         self._sources: list[QueueSource | StreamSource | Schedule] = []
         self._stopping = threading.Event()
@@ -156,6 +158,9 @@ class Cloud:
         lock = self._undo.enter_context(self._locked())
         state = self._read_state()
         ports = state.get("ports", {})
+        self.log = self.data / "functions.log"
+        self._parent = Parent(self.log)
+        self._undo.callback(self._parent.stop)
         self._start_engines(ports, lock)
         self._server = Server(
             engines.free_port(ports.get("http", 0)), lambda request: self._gateway.answer(request)
@@ -170,7 +175,8 @@ class Cloud:
         self._undo.callback(self._mailbox.stop)
         self.mailbox_url = self._mailbox.url + "/"
         self._write_state()
-        self._start_sources()
+        if self._wanted_sources:
+            self._start_sources()
         self._server.start()
         self._mailbox.start()
         threading.Thread(target=self._watch, name="engines", daemon=True).start()
@@ -238,10 +244,9 @@ class Cloud:
             "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": tables,
         }
         found = functions_of(self.template, self.resources)
-        self.log = self.data / "functions.log"
         layers = layer_folders(self.template)
-        self.functions = Functions(found, layers, addresses, self.log, self._concurrency)
-        self._undo.callback(self.functions.stop)
+        self.functions = Functions(found, layers, addresses, self._parent, self._concurrency)
+        self._undo.callback(self.functions.forget)
         self.problems = self.functions.warm()
         for problem in self.problems.values():
             self._say(f"cannot be loaded: {problem}")
@@ -303,19 +308,19 @@ class Cloud:
     def _busy(self, deadline: float) -> str:
         """What is being done, or "" when nothing was from the beginning to the end of this look."""
         began, calls = time.monotonic(), self.functions.calls
-        streams = [source for source in self._sources if isinstance(source, StreamSource)]
-        while any(source.caught_up_since < began for source in streams):
-            if time.monotonic() > deadline:
-                return "a stream is still read"
-            time.sleep(0.01)
+        if self.functions.running:
+            return "a function runs"
         for url in {source.url for source in self._sources if isinstance(source, QueueSource)}:
             names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
             answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
             if any(counts := [int(answer["Attributes"][name]) for name in names]):
                 return f"{url.rpartition('/')[2]}: {counts} waiting, in work, delayed"
-        if self.functions.running or self.functions.calls != calls:
-            return "a function runs"
-        return ""
+        streams = [source for source in self._sources if isinstance(source, StreamSource)]
+        while any(source.caught_up_since < began for source in streams):
+            if time.monotonic() > deadline:
+                return "a stream is still read"
+            time.sleep(0.01)
+        return "functions were called" if self.functions.calls != calls else ""
 
     def _say(self, line: str) -> None:
         if not self._quiet:

@@ -200,15 +200,15 @@ def _index_streams(database: Path) -> None:
         connection.commit()
 
 
+@functools.cache
+def _session() -> boto3.Session:
+    nowhere = (None, None, os.devnull, None)
+    variables = {"profile": (None,) * 4, "config_file": nowhere, "credentials_file": nowhere}
+    return boto3.Session(botocore_session=botocore.session.Session(session_vars=variables))
+
+
 def client(service: str, endpoint: str) -> Any:
     """A boto3 client of a local engine; no profile, credential, endpoint or proxy of the user counts."""
-    nowhere = (None, None, os.devnull, None)
-    variables = {
-        "profile": (None, None, None, None),
-        "config_file": nowhere,
-        "credentials_file": nowhere,
-    }
-    session = botocore.session.Session(session_vars=variables)
     config = botocore.config.Config(
         proxies={},
         max_pool_connections=64,
@@ -217,7 +217,7 @@ def client(service: str, endpoint: str) -> Any:
         use_fips_endpoint=False,
         use_dualstack_endpoint=False,
     )
-    return boto3.Session(botocore_session=session).client(
+    return _session().client(
         service,
         endpoint_url=require_loopback(endpoint),
         region_name=REGION,

@@ -36,8 +36,10 @@ PRELOADED = (
     "boto3",
     "botocore.client",
     "cryptography.hazmat.primitives.ciphers.aead",
+    "jinja2",
     "pydantic",
     "pynamodb.models",
+    "segno",
 )
 
 

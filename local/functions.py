@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -102,6 +101,38 @@ class _Environment:
                 os.kill(self.pid, signal.SIGKILL)
 
 
+class Parent:
+    """The process all environments are forked from; start it early, its imports take a while."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._forking = threading.Lock()
+        environ = {**_process_variables(), "PYTHONPATH": str(engines.ROOT)}
+        argv = [sys.executable, "-m", "local.environment", str(theirs.fileno())]
+        with theirs:
+            self._process: subprocess.Popen[bytes] = engines.tied_process(
+                argv, environ, log, [theirs.fileno()]
+            )
+
+    def fork(self, order: dict[str, Any]) -> _Environment:
+        """A new environment; raises EngineError when the parent is gone."""
+        ours, theirs = socket.socketpair()
+        with self._forking, theirs:
+            socket.send_fds(self._requests, [json.dumps(order).encode()], [theirs.fileno()])
+            pid = int(self._requests.recv(32) or b"0")
+        if not pid:
+            ours.close()
+            raise engines.EngineError(f"the parent of all functions ended, see {self.log}")
+        return _Environment(pid, ours)
+
+    def stop(self) -> None:
+        """End it and every environment; calls that still run are cut off."""
+        self._requests.close()
+        self._process.terminate()
+        self._process.wait()
+
+
 class Functions:
     """Calls functions, each call in a process without any other; at most `concurrency` at once each."""
 
@@ -110,22 +141,15 @@ class Functions:
         functions: dict[str, Function],
         layers: list[str],
         endpoints: dict[str, str],
-        log: Path,
+        parent: Parent,
         concurrency: int,
     ) -> None:
         self.functions = functions
-        self._layers, self._endpoints, self._log = layers, endpoints, log
+        self._layers, self._endpoints, self._parent = layers, endpoints, parent
         self._idle: dict[str, deque[_Environment]] = {name: deque() for name in functions}
         self._places = {name: threading.Semaphore(concurrency) for name in functions}
-        self._forking = threading.Lock()
         self._counting = threading.Lock()
         self.calls = self.running = 0
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environ = {**_process_variables(), "PYTHONPATH": str(engines.ROOT)}
-        argv = [sys.executable, "-m", "local.environment", str(theirs.fileno())]
-        self._parent: subprocess.Popen[bytes] = engines.tied_process(argv, environ, log, [theirs.fileno()])
-        theirs.close()
-        self._requests = ours
 
     def environment_of(self, name: str) -> dict[str, str]:
         """All variables of one function's process and no others; EngineError for an endpoint elsewhere."""
@@ -170,7 +194,7 @@ class Functions:
                 first = {
                     "error": {
                         "errorType": "Runtime.ExitError",
-                        "errorMessage": f"ended early, see {self._log}",
+                        "errorMessage": f"ended early, see {self._parent.log}",
                     }
                 }
             if "error" in first:
@@ -248,25 +272,9 @@ class Functions:
             "folder": str(function.folder),
             "layers": self._layers,
             "handler": function.handler,
-            "log": str(self._log),
+            "log": str(self._parent.log),
         }
-        ours, theirs = socket.socketpair()
-        with self._forking, theirs:
-            socket.send_fds(self._requests, [json.dumps(order).encode()], [theirs.fileno()])
-            pid = int(self._requests.recv(32) or b"0")
-        if not pid:
-            ours.close()
-            raise FunctionError(
-                name, "Runtime.ExitError", f"the parent of all functions ended, see {self._log}"
-            )
-        return _Environment(pid, ours)
-
-    def stop(self) -> None:
-        """End all processes; calls that still run are cut off."""
-        self.forget()
-        self._requests.close()
-        self._parent.terminate()
-        self._parent.wait()
+        return self._parent.fork(order)
 
 
 def _process_variables() -> dict[str, str]:

@@ -11,7 +11,7 @@ from local.functions import FunctionError, Functions
 from local.template import REGION
 from local.wire import SQS, Wire, WireError
 
-LONG_POLL_SECONDS = 5
+LONG_POLL_SECONDS = 1
 # After a batch that was not full the next one is fetched a little later, so that under load batches fill up
 # and a message costs a tenth of the requests; while messages keep coming we ask at this pace instead of
 # waiting at the engine.
@@ -47,9 +47,8 @@ class QueueSource(threading.Thread):
         self._stopping = threading.Event()
 
     def stop(self) -> None:
-        """Take no more messages; a batch in work is finished first."""
+        """Take no more messages; a request under way and a batch in work are finished first."""
         self._stopping.set()
-        self._wire.interrupt()
 
     def run(self) -> None:
         with contextlib.closing(self._wire):

@@ -6,10 +6,8 @@ wire (bytes as base64, times as numbers): a generic client would cost four times
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
-import socket
 import urllib.parse
 from typing import Any
 
@@ -44,7 +42,6 @@ class Wire:
         self._signer = SigV4Auth(keys, service, REGION)
         parts = urllib.parse.urlsplit(endpoint)
         self._connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=SECONDS)
-        self._interrupted = False
 
     def call(self, operation: str, /, **arguments: Any) -> Any:
         """Send one operation and return its answer; a connection closed meanwhile is opened again."""
@@ -58,8 +55,6 @@ class Wire:
                 return self._send(body, headers)
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 self._connection.close()
-                if self._interrupted:
-                    raise
                 return self._send(body, headers)
         except http.client.HTTPException as broken:
             self._connection.close()
@@ -80,10 +75,3 @@ class Wire:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-
-    def interrupt(self) -> None:
-        """Make a call that waits in another thread fail at once, instead of trying again."""
-        self._interrupted = True
-        if self._connection.sock is not None:
-            with contextlib.suppress(OSError):
-                self._connection.sock.shutdown(socket.SHUT_RDWR)
