@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -26,6 +27,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         body = json.loads(record["body"])
         again = record["attributes"]["ApproximateReceiveCount"] != "1"
         orders = passes.run(body, headers, context.aws_request_id, until, again=again)
+        metrics.add_metric(name="OrdersSettled", unit=MetricUnit.Count, value=orders)
         logger.info("orders settled", kind=body["kind"], tenant=body["tenant"], orders=orders)
 
     return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)

@@ -31,6 +31,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             handed = deliverer.tell_again(*orders[key])
         else:
             handed = deliverer.deliver(*orders[key], context.aws_request_id)
+        metrics.add_metric(name="UnitsHandedOver", unit=MetricUnit.Count, value=handed.units)
         logger.info("order handed over", order=key.order, units=handed.units)
         if handed.refused:
             metrics.add_metric(name="MailFailed", unit=MetricUnit.Count, value=1)

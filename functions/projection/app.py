@@ -5,6 +5,7 @@ A batch that fails is halved until the bad record stands alone; writing a line a
 
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import wiring
@@ -17,5 +18,6 @@ projector, changes = wiring.projector(), wiring.stream_changes
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     lines = projector.project(changes(event))
+    metrics.add_metric(name="JournalLines", unit=MetricUnit.Count, value=lines)
     logger.info("changes journalled", records=len(event["Records"]), lines=lines)
     return {"batchItemFailures": []}

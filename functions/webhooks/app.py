@@ -31,5 +31,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> web.Answer:
     if received.not_understood:
         metrics.add_metric(name="NotUnderstood", unit=MetricUnit.Count, value=1)
         logger.warning("notification not understood", reason=received.not_understood)
+    metrics.add_metric(name="FactsReceived", unit=MetricUnit.Count, value=received.facts)
     logger.info("notification received", facts=received.facts, ignored=received.ignored)
     return web.answer_json(200, {"received": True})

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
+from cardcourier import VERSION
 from cardcourier.clock import now_ms
 from cardcourier.settings import Settings
 
@@ -95,6 +96,8 @@ def client(service: str) -> Any:
             read_timeout=READ_SECONDS,
             max_pool_connections=CONNECTIONS,
             parameter_validation=False,
+            # Told once: botocore's own text is put together anew for every request.
+            user_agent=f"cardcourier/{VERSION}",
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             signature_version="s3v4" if service == "s3" else None,
         ),

@@ -1,6 +1,6 @@
 """An order's link and pick-up code: derived, never stored, found again by their hashes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cardcourier.adapters.keyring import Contacts, Links
@@ -21,20 +21,27 @@ class BuyerLinks:
     base_url: Callable[[], str]
     contacts: Contacts | None = None
 
-    def keep(self, header: Header, expires_at: int) -> tuple[str, str]:
-        """The link and the code, findable until `expires_at` (epoch ms)."""
-        token, code = self.token_of(header), self.code_of(header)
-        hashes = [self.links.code_hash(code)]
-        if self.contacts is not None and header.contact is not None:
-            contact = self.contacts.open(header.key.tenant, header.contact, header.key.order)
-            hashes += [
-                self.links.mail_hash(number, contact["email"])
-                for number in dict.fromkeys((header.number, header.key.order))
-                if number and "email" in contact
+    def keep(self, headers: Iterable[Header], expires_at: int) -> None:
+        """Make the links and codes of these orders findable until `expires_at` (epoch ms), in one write."""
+        self.tokens.put(
+            [
+                (self.token_of(header), self._hashes(header), Token(header.key, header.seq, expires_at))
+                for header in headers
             ]
-        # `#2048` and `2048` are one number to a buyer, and so one row.
-        self.tokens.put(token, list(dict.fromkeys(hashes)), Token(header.key, header.seq, expires_at))
-        return f"{self.base_url()}/r/{token}", code
+        )
+
+    def link_of(self, header: Header) -> str:
+        """The address of the order's page."""
+        return f"{self.base_url()}/r/{self.token_of(header)}"
+
+    def _hashes(self, header: Header) -> list[str]:
+        """What else leads to the order: its code, and its number with the buyer's address."""
+        hashes = [self.links.code_hash(self.code_of(header))]
+        if self.contacts is None or header.contact is None:
+            return hashes
+        email = self.contacts.open(header.key.tenant, header.contact, header.key.order).get("email")
+        numbers = dict.fromkeys(number for number in (header.number, header.key.order) if number)
+        return hashes + [self.links.mail_hash(number, email) for number in numbers if email]
 
     def token_of(self, header: Header) -> str:
         key = header.key

@@ -4,7 +4,7 @@ A crash in between repeats the mail with the same link, never the card.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -26,11 +26,11 @@ class Orders(Protocol):
 
 
 class Links(Protocol):
-    """Keeps an order's link and pick-up code findable."""
+    """Orders' links and pick-up codes: derived, so that asked again they are the same."""
 
-    def keep(self, header: Header, expires_at: int) -> tuple[str, str]:
-        """Returns the link and the code; asked again, they are the same."""
-        ...
+    def keep(self, headers: Iterable[Header], expires_at: int) -> None: ...
+    def link_of(self, header: Header) -> str: ...
+    def code_of(self, header: Header) -> str: ...
 
 
 class Post(Protocol):
@@ -64,8 +64,11 @@ class Deliverer:
     clock: Callable[[], int]
 
     def look_up(self, wanted: Sequence[OrderKey]) -> Mapping[OrderKey, tuple[Header, list[Unit]]]:
-        """Read several orders at once, for a batch of messages."""
-        return self.orders.snapshots(wanted)
+        """Read several orders at once, for a batch of messages; the links of those with cards are kept."""
+        found = self.orders.snapshots(wanted)
+        with_cards = [header for header, units in found.values() if any(u.holds_card for u in units)]
+        self.links.keep(with_cards, self.clock() + LINK_DAYS * DAY)
+        return found
 
     def deliver(self, header: Header, units: list[Unit], rid: str) -> Handed:
         """Hand over one order as it was just read. Raises Unavailable to be asked again."""
@@ -106,20 +109,18 @@ class Deliverer:
             return "link", refused.detail
 
     def _notice(self, kind: str, header: Header, units: Sequence[Unit], about: Sequence[Unit]) -> Notice:
-        """What to tell the buyer, with the link kept and findable."""
-        expires_at = self.clock() + LINK_DAYS * DAY
-        link, code = self.links.keep(header, expires_at)
+        """What to tell the buyer; the link was kept before."""
         live = [unit for unit in units if not unit.ended]
         return Notice(
             kind=kind,
             header=header,
             tenant=self.catalogue.tenant(header.key.tenant),
-            link=link,
-            code=code,
+            link=self.links.link_of(header),
+            code=self.links.code_of(header),
             items=Counter(unit.sku for unit in about),
             delivered=sum(unit.holds_card for unit in live),
             total=len(live),
-            expires_at=expires_at,
+            expires_at=self.clock() + LINK_DAYS * DAY,
             round=self.clock() if kind == "again" else sum(unit.gen for unit in live) * 1000 + len(about),
         )
 

@@ -38,9 +38,11 @@ class Projector:
 
     def project(self, changes: Sequence[Changed]) -> int:
         """Returns how many journal lines followed."""
-        lines = [line for c in changes for line in lines_of(c.before, c.after, c.key)]
+        told = [(change, lines_of(change.before, change.after, change.key)) for change in changes]
+        lines = [line for _, of_change in told for line in of_change]
         self.journal.put_lines(lines, now=self.clock())
-        touched = list(dict.fromkeys(change.order for change in changes))
+        # A timer that went or was pushed shows in no list.
+        touched = list(dict.fromkeys(change.order for change, of_change in told if of_change))
         found = self.orders.snapshots(touched)
         self.views.put_orders([order_row(header, units) for header, units in found.values()])
         self.views.put_last4(

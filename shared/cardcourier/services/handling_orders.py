@@ -1,6 +1,6 @@
 """What a person does with an order: let it go, cancel, replace, note, and see to its link."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
@@ -49,7 +49,9 @@ class Mailing(Protocol):
 
 
 class Links(Protocol):
-    def keep(self, header: Header, expires_at: int) -> tuple[str, str]: ...
+    def keep(self, headers: Iterable[Header], expires_at: int) -> None: ...
+    def link_of(self, header: Header) -> str: ...
+    def code_of(self, header: Header) -> str: ...
 
 
 class TooMany(Unavailable):
@@ -155,8 +157,9 @@ class OrderActions:
         """The buyer's link and pick-up code, and the units as they stand. Raises NotFound, Conflict."""
         header = self._paid(key)
         expires_at = self.clock() + LINK_DAYS * DAY
-        url, code = links.keep(header, expires_at)
-        return BuyerLink(url, code, expires_at, self.orders.units(key))
+        links.keep([header], expires_at)
+        units = self.orders.units(key)
+        return BuyerLink(links.link_of(header), links.code_of(header), expires_at, units)
 
     def _header(self, key: OrderKey) -> Header:
         header = self.orders.header(key)

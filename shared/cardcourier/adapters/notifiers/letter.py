@@ -15,6 +15,17 @@ def compose(
     sender: str, to: str, message: Message, reply_to: str | None, message_id_hint: str
 ) -> EmailMessage:
     """Build the mail. Raises `NotifierRefused` for an address or a header that no mail may have."""
+    letter = head(sender, to, message, reply_to)
+    letter["Date"] = formatdate(usegmt=True)
+    letter["Message-ID"] = message_id(message_id_hint, sender)
+    letter["Auto-Submitted"] = "auto-generated"
+    letter.set_content(message.text, cte="base64")
+    letter.add_alternative(message.html, subtype="html", cte="base64")
+    return letter
+
+
+def head(sender: str, to: str, message: Message, reply_to: str | None) -> EmailMessage:
+    """The headers that come from outside, checked; for a service that writes the mail itself."""
     letter = EmailMessage(policy=SMTP)
     try:
         letter["From"] = _from(sender)
@@ -25,11 +36,6 @@ def compose(
     except (ValueError, MessageError):
         # `from None`: the original quotes the header, and with it an address.
         raise NotifierRefused("A header of the mail is not allowed.", reason="bad_header") from None
-    letter["Date"] = formatdate(usegmt=True)
-    letter["Message-ID"] = message_id(message_id_hint, sender)
-    letter["Auto-Submitted"] = "auto-generated"
-    letter.set_content(message.text, cte="base64")
-    letter.add_alternative(message.html, subtype="html", cte="base64")
     return letter
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cardcourier.adapters.notifiers.letter import compose
+from cardcourier.adapters.notifiers.letter import head
 from cardcourier.domain.mail import Message, NotifierRefused, NotifierUnavailable
 
 _FINAL = frozenset(
@@ -33,7 +33,7 @@ class SesNotifier:
 
     def send(self, to: str, message: Message, reply_to: str | None, message_id_hint: str) -> str:
         """Send and return the MessageId of SES. Errors as in `Notifier`; none quotes an address."""
-        letter = compose(self._sender, to, message, reply_to, message_id_hint)
+        letter = head(self._sender, to, message, reply_to)
         sender, buyer = letter["From"].addresses[0], letter["To"].addresses[0]
         request: dict[str, Any] = {
             "FromEmailAddress": formataddr((sender.display_name, sender.addr_spec)),

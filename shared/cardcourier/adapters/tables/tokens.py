@@ -1,6 +1,6 @@
 """What buyers hold: links and pick-up codes, found by their hashes, with limits on guessing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -34,11 +34,16 @@ class TokensTable:
 
     table: Table
 
-    def put(self, token: str, hashes: Sequence[str], kept: Token) -> None:
-        """Keep an order's link and what else leads to it. The same again, so this may be repeated."""
-        pk, sk = keys.token(token)
-        rows = [_record(f"R#{found_by}", keys.order_pk(kept.key), kept) for found_by in hashes]
-        self.table.put_many([_record(pk, sk, kept), *rows])
+    def put(self, rows: Iterable[tuple[str, Sequence[str], Token]]) -> None:
+        """Keep links and what else leads to their orders. The same again, so this may be repeated."""
+        self.table.put_many(
+            record
+            for token, hashes, kept in rows
+            for record in (
+                _record(*keys.token(token), kept),
+                *(_record(f"R#{found_by}", keys.order_pk(kept.key), kept) for found_by in hashes),
+            )
+        )
 
     def find(self, token: str, now: int) -> Token | None:
         """The order of a link; None for an unknown or expired one."""
