@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from cardcourier.services.redeeming import Redeem
     from cardcourier.services.replacing import Replacer
     from cardcourier.services.report_jobs import ReportDesk
+    from cardcourier.services.running_reports import ReportRunner
     from cardcourier.services.sealing import Sealed
     from cardcourier.services.searching import Finder
     from cardcourier.services.sweeping import Sweeper
@@ -448,6 +449,25 @@ def importer() -> Importer:
         restock=orders_queue(),
         clock=now_ms,
     )
+
+
+@cache
+def report_runner() -> ReportRunner:
+    from functools import partial
+
+    from cardcourier.adapters.report_files import ReportFiles
+    from cardcourier.adapters.tables.stock_entry import ImportDocuments
+    from cardcourier.services.reporting import make_report
+    from cardcourier.services.running_reports import ReportRunner
+
+    make = partial(
+        make_report,
+        journal=journal(),
+        files=ReportFiles(),
+        objects=objects(),
+        bucket=settings().report_bucket,
+    )
+    return ReportRunner(ImportDocuments(catalogue_table()), lambda job, now: make(job, now=now), now_ms)
 
 
 def seal_journal(tenant: Tenant, now: int) -> Sealed:
