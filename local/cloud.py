@@ -302,8 +302,9 @@ class Cloud:
                 for engine in {self.services, self.tables}:
                     if engine.process.poll() is not None and not self._stopping.is_set():
                         self._say(f"{engine.name} ended by itself and is started again, see {engine.log}")
-                        engine.restart()
-                        self.resources.make_all()
+                        with contextlib.suppress(engines.EngineError):
+                            engine.restart()
+                            self.resources.make_all()
 
     def _busy(self, deadline: float) -> str:
         """What is being done, or "" when nothing was from the beginning to the end of this look."""

@@ -28,6 +28,10 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+# <linux/prctl.h>
+PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
+
 # Third-party modules worth importing once; the product's own code is imported by each environment for itself.
 PRELOADED = (
     "aws_lambda_powertools.event_handler",
@@ -116,7 +120,8 @@ def serve(channel: socket.socket, order: dict[str, Any]) -> None:
 
 
 def _child(channel: socket.socket, order: dict[str, Any]) -> None:
-    _die_with_parent()
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(PR_SET_NAME, order["name"].encode()[:15])
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
@@ -126,10 +131,10 @@ def _child(channel: socket.socket, order: dict[str, Any]) -> None:
         serve(channel, order)
 
 
-def _die_with_parent() -> None:
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(1, signal.SIGKILL)
+def _prctl(option: int, argument: int | bytes) -> None:
+    call = getattr(ctypes.CDLL(None), "prctl", None)
+    if call is not None:
+        call(option, argument)
 
 
 def main(descriptor: int) -> None:

@@ -111,9 +111,7 @@ class Parent:
         environ = {**_process_variables(), "PYTHONPATH": str(engines.ROOT)}
         argv = [sys.executable, "-m", "local.environment", str(theirs.fileno())]
         with theirs:
-            self._process: subprocess.Popen[bytes] = engines.tied_process(
-                argv, environ, log, [theirs.fileno()]
-            )
+            self._process = engines.tied_process(argv, environ, log, [theirs.fileno()])
 
     def fork(self, order: dict[str, Any]) -> _Environment:
         """A new environment; raises EngineError when the parent is gone."""
@@ -268,6 +266,7 @@ class Functions:
     def _fork(self, name: str) -> _Environment:
         function = self.functions[name]
         order = {
+            "name": name,
             "environ": self.environment_of(name),
             "folder": str(function.folder),
             "layers": self._layers,

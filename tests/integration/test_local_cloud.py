@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,6 @@ TEMPLATE = """
 Parameters:
   PublicUrl: { Type: String, Default: "" }
   MailFrom: { Type: String, Default: "" }
-  Elsewhere: { Type: String, Default: "http://127.0.0.1:1" }
 Globals:
   Function:
     Handler: app.handler
@@ -496,12 +496,21 @@ def test_an_outage_ends(sample):
     assert item(sample, "Seen", "O#found")
 
 
-def test_an_endpoint_elsewhere_stops_the_start(sample_template, tmp_path):
-    away = sample_template.with_name("away.yaml")
-    away.write_text(TEMPLATE.replace("OWN: front", "AWS_ENDPOINT_URL_KMS: !Ref Elsewhere"))
-    parameters = {"Elsewhere": "https://kms.us-east-1.amazonaws.com"}
+def test_a_function_with_an_endpoint_elsewhere_is_not_started(sample, monkeypatch):
+    work = sample.functions.functions["work"]
+    away = {"AWS_ENDPOINT_URL_KMS": "https://kms.us-east-1.amazonaws.com"}
+    monkeypatch.setitem(sample.functions.functions, "work", replace(work, variables=away))
     with pytest.raises(EngineError, match=r"kms\.us-east-1"):
-        Cloud(tmp_path / "away", quiet=True, template=away, parameters=parameters).__enter__()
+        sample.environment_of("work")
+    with pytest.raises(EngineError, match=r"kms\.us-east-1"):
+        sample.functions.warm()
+
+
+def test_two_functions_with_different_values_for_one_name_are_refused(sample, monkeypatch):
+    work = sample.functions.functions["work"]
+    monkeypatch.setitem(sample.functions.functions, "work", replace(work, variables={"OWN": "work"}))
+    with pytest.raises(TemplateError, match="OWN is 'work' in work and 'front' in another"):
+        _ = sample.environment
 
 
 def test_a_second_table_engine_steps_in_and_says_so(sample_template, tmp_path, monkeypatch, capsys):
