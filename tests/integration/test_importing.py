@@ -14,7 +14,11 @@ from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingErro
 from cardcourier import wiring
 from cardcourier.adapters.sealing import Tampered
 from cardcourier.adapters.vault import Vault
+from cardcourier.domain.cards import Card
+from cardcourier.domain.imports import Chunk, NewCard, Origin
+from cardcourier.domain.protocol import Pool
 from cardcourier.domain.states import Room
+from cardcourier.domain.stock import Marker
 from cardcourier.errors import Unavailable
 from local.engines import ROOT, client
 from tests.integration.import_world import BUCKET, NOON, SKU, Flaky, Killed, World
@@ -179,6 +183,9 @@ def test_the_work_goes_on_where_time_ran_out(world):
     assert world.cards() == codes(0, 25) and len(world.sellable()) == 25
     assert (steps[-1].data["accepted"], world.batch(job_id).imported) == (25, 25)
     assert len(world.items(world.main, "B")) == 3
+    assert (
+        world.kms.calls["generate_data_key"] == 2
+    )  # the pepper, and one for the batch however often it is taken up
 
 
 NASTY = [
@@ -257,13 +264,56 @@ def test_crashes_at_every_second_call_still_end(world):
 
 def test_many_workers_on_one_job_do_it_once(world):
     job_id = nasty(world)
+    world.sell(shards=8)
     processes = [world.process(lot=2, chunk=4) for _ in range(6)]
+    for number, process in enumerate(processes):
+        process.stocker.random.seed(number)
 
     with ThreadPoolExecutor(6) as pool:
         jobs = list(pool.map(lambda n: world.commit(job_id, processes[n], f"worker{n}"), range(6)))
 
     assert {job.state for job in jobs} == {"committed"}
     check_nasty(world, world.job(job_id))
+
+
+def new_card(row, shard=0):
+    marker = Marker(card=f"c1{'a' * 25}{'bcdefgh'[row]}", bucket="9999", shard=shard, batch="b")
+    return NewCard(row, Card(code=f"SECRETCODE{row}"), marker)
+
+
+def test_a_card_goes_in_with_its_marker_or_not_at_all(world):
+    stock = world.process().stocker.stock
+    pool = Pool(world.tenant, SKU, 1, 8)
+    sold, free, orphan, fresh = (new_card(row) for row in range(4))
+    assert stock.put(pool, "b-first", [sold, free], b"k" * 32, NOON) == {}
+    for card in (sold, orphan):
+        key = {"pk": {"S": f"P#{world.tenant}#{SKU}#1#0"}, "sk": {"S": f"9999#{card.marker.card}"}}
+        world.client.delete_item(TableName=world.main.name, Key=key)
+    world.client.put_item(TableName=world.main.name, Item={**key, "batch": {"S": "lost"}})
+    before = world.sealed(), world.markers()
+
+    there = stock.put(pool, "b", [fresh, new_card(0, shard=5), new_card(1, shard=5), orphan], b"k" * 32, NOON)
+
+    assert there == {
+        sold.marker.card: Origin("b-first", 0),
+        free.marker.card: Origin("b-first", 1),
+        orphan.marker.card: Origin("", 0),
+    }
+    assert (world.sealed(), world.markers()) == before
+    assert stock.put(pool, "b", [fresh], b"k" * 32, NOON) == {}
+    assert stock.present(world.tenant, [fresh.marker.card]) == {fresh.marker.card: Origin("b", 3)}
+
+
+def test_what_came_of_a_chunk_is_said_once(world):
+    stock = world.process().stocker.stock
+    ids = tuple(new_card(row).marker.card for row in range(3))
+    first, second = Chunk(ids, (7, 1 << 20), {"E_DATE": 2}), Chunk((), (), {})
+
+    stock.put_chunk(world.tenant, "b", 0, first, NOON)
+    stock.put_chunk(world.tenant, "b", 0, second, NOON)
+    stock.put_chunk(world.tenant, "b", 1, second, NOON)
+
+    assert stock.chunks(world.tenant, "b") == {0: first, 1: second}
 
 
 def test_files_that_overlap_imported_at_once_bring_each_card_once(world):
