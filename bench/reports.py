@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cardcourier.domain.journal import JournalLine, Leg, LegKind, encode, lane_of
+from cardcourier.domain.journal import JournalLine, encode, lane_of
+from cardcourier.domain.ledger import Leg, LegKind
 from cardcourier.domain.reports import Period, by_event, daily, money_records
 
 LINES = 1_000_000

@@ -7,10 +7,7 @@ from hypothesis import strategies as st
 
 from cardcourier.domain.journal import (
     LANES,
-    SIGNS,
     JournalLine,
-    Leg,
-    LegKind,
     day_of,
     days_between,
     decode,
@@ -19,6 +16,7 @@ from cardcourier.domain.journal import (
     lane_of,
     lines_of,
 )
+from cardcourier.domain.ledger import SIGNS, Leg, LegKind
 
 NOON = 1_790_000_000_000
 COMMON = {"t": "acme", "shop": "main", "order": "1001", "by": "webhook", "rid": "req-1", "at": Decimal(NOON)}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardcourier.domain.journal import SIGNS, JournalLine, Leg, LegKind, encode
+from cardcourier.domain.journal import JournalLine, encode
+from cardcourier.domain.ledger import SIGNS, Leg, LegKind
 from cardcourier.domain.order_report import R4_COLUMNS, orders
 from cardcourier.domain.reports import (
     R1_COLUMNS,
