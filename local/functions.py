@@ -114,14 +114,14 @@ class Parent:
             self._process = engines.tied_process(argv, environ, log, [theirs.fileno()])
 
     def fork(self, order: dict[str, Any]) -> _Environment:
-        """A new environment; raises EngineError when the parent is gone."""
+        """A new environment; raises FunctionError when the parent is gone."""
         ours, theirs = socket.socketpair()
         with self._forking, theirs:
             socket.send_fds(self._requests, [json.dumps(order).encode()], [theirs.fileno()])
             pid = int(self._requests.recv(32) or b"0")
         if not pid:
             ours.close()
-            raise engines.EngineError(f"the parent of all functions ended, see {self.log}")
+            raise FunctionError(order["name"], "Runtime.ExitError", f"its parent ended, see {self.log}")
         return _Environment(pid, ours)
 
     def stop(self) -> None:

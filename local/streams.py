@@ -21,7 +21,9 @@ from local.resources import Resources
 from local.template import REGION
 from local.wire import SQS, STREAMS, Wire, WireError
 
-IDLE_SECONDS = 0.04
+# Between two looks at a stream: soon after a change, and when nothing has changed for a while.
+SOON_SECONDS = 0.03
+LATER_SECONDS = 0.1
 FETCHED = 1000
 LONGEST_BACKOFF = 2.0
 # What an engine answers for a position it no longer has.
@@ -64,6 +66,7 @@ class StreamSource(threading.Thread):
             self._follow()
 
     def _follow(self) -> None:
+        pause = SOON_SECONDS
         while not self._stopping.is_set():
             asked = time.monotonic()
             try:
@@ -74,10 +77,11 @@ class StreamSource(threading.Thread):
                 self._iterators.clear()
                 self._stopping.wait(0.2)
                 continue
+            pause = min(LATER_SECONDS, pause * 1.1) if full is None else SOON_SECONDS
             if full is None:
                 self.caught_up_since = asked
             if not full:
-                self._stopping.wait(IDLE_SECONDS)
+                self._stopping.wait(pause)
 
     def _round(self) -> bool | None:
         """Read every shard once: None when nothing was there, True when there is probably more."""
