@@ -34,6 +34,7 @@ from cardcourier.adapters.tables.writes import (
     Change,
     ConditionFailed,
     Delete,
+    Item,
     Put,
     Table,
     TransactionLost,
@@ -140,7 +141,9 @@ class OrdersTable:
         try:
             self.table.write(Change(keys.header(payment.key), actions, HeaderRecord.paid_at.does_not_exist()))
         except ConditionFailed as failed:
-            return header_of(failed.old) if failed.old else None
+            before = header_of(failed.old) if failed.old else None
+            mine = _is_mine(failed.old, actor) and before and before.payment == payment.payments[0].id
+            return None if mine else before
         return None
 
     def record_fact(self, fact: Fact, actor: Actor) -> bool:
@@ -178,7 +181,7 @@ class OrdersTable:
             )
         except TransactionLost as lost:
             if lost.reasons[0].failed:
-                return False
+                return _is_mine(lost.reasons[0].old, actor)
             raise busy(lost) from lost
         return True
 
@@ -191,7 +194,7 @@ class OrdersTable:
         ]
         if stops:
             actions.append(HeaderRecord.stops.add(set(stops)))
-        return self._header_write(header.key, actions, HeaderRecord.ver == header.ver)
+        return self._header_write(header.key, actions, HeaderRecord.ver == header.ver, actor)
 
     def approve(self, key: OrderKey, actor: Actor) -> bool:
         """W5: let a held order go. False when it is not paid or was approved already."""
@@ -200,9 +203,8 @@ class OrdersTable:
             *_work(keys.order_pk(key), actor.now),
             HeaderRecord.approved.set(True),
         ]
-        return self._header_write(
-            key, actions, HeaderRecord.paid_at.exists() & HeaderRecord.approved.does_not_exist()
-        )
+        held = HeaderRecord.paid_at.exists() & HeaderRecord.approved.does_not_exist()
+        return self._header_write(key, actions, held, actor)
 
     def clear_timer(self, key: OrderKey, ver: int) -> bool:
         """W18: nothing is left to do, as seen by a pass that began with this `ver`."""
@@ -217,13 +219,15 @@ class OrdersTable:
             HeaderRecord.seq.set(seq + 1),
         ]
         unchanged = HeaderRecord.seq == seq if seq else HeaderRecord.seq.does_not_exist()
-        return self._header_write(key, actions, HeaderRecord.pk.exists() & unchanged)
+        return self._header_write(key, actions, HeaderRecord.pk.exists() & unchanged, actor)
 
-    def _header_write(self, key: OrderKey, actions: Sequence[Action], condition: Condition) -> bool:
+    def _header_write(
+        self, key: OrderKey, actions: Sequence[Action], condition: Condition, actor: Actor | None = None
+    ) -> bool:
         try:
             self.table.write(Change(keys.header(key), actions, condition))
-        except ConditionFailed:
-            return False
+        except ConditionFailed as failed:
+            return actor is not None and _is_mine(failed.old, actor)
         return True
 
     # -- units: taking --------------------------------------------------------------------------
@@ -597,6 +601,11 @@ def _fact_record(fact: Fact, actor: Actor) -> FactRecord:
         why=fact.reason or None,
         rid=actor.rid,
     )
+
+
+def _is_mine(old: Item | None, actor: Actor) -> bool:
+    """Whether a condition failed on what this very request wrote before (the SDK asked again)."""
+    return old is not None and old.get("rid", {}).get("S") == actor.rid
 
 
 def _own_or_lost(failed: ConditionFailed, unit: Unit, stamp: str, rid: str) -> Unit | Lost:
