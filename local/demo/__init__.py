@@ -1,0 +1,1 @@
+"""`make demo`: the main job, told as a story on this machine."""
