@@ -26,6 +26,8 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     job              C#<t>                       JOB#<id>                -
     data key         C#<t>                       KEY#<purpose>#<id>      -
     API key, list    C#<t>                       AK#<id>                 -
+    imported file    C#<t>                       FILE#<sha256>           -
+    unread notice    C#<t>                       UNREAD#<shop>#<hash>    - (time to live)
     idempotency      C#<t>                       IDEM#<hash>             - (time to live)
     listing          L#<t>#<shop>                <item>#<variant>#<row>  -
     batch content    B#<t>#<batch>               M#<chunk>               -
