@@ -9,6 +9,7 @@ role before each request, as IAM would; `refusals(folder)` says what was refused
 
 import json
 import os
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -203,7 +204,10 @@ def _texts(values):
 
 
 def install(name, folder):
-    """Ask the role of function `name` before each request and each signed link of this process."""
+    """Ask the role of function `name` before each request and each signed link of this process.
+
+    Returns what ends it. Clients must be made afterwards for their links to be asked about.
+    """
     import botocore.client
     import botocore.signers
     from botocore.exceptions import ClientError
@@ -241,6 +245,22 @@ def install(name, folder):
     botocore.client.BaseClient._make_api_call = asked_call
     botocore.signers.generate_presigned_url = asked_link
     botocore.signers.generate_presigned_post = asked_form
+
+    def undo():
+        botocore.client.BaseClient._make_api_call = call
+        botocore.signers.generate_presigned_url, botocore.signers.generate_presigned_post = link, form
+
+    return undo
+
+
+@contextmanager
+def acting_as(name, folder):
+    """For the length of a `with` this process has the rights of function `name`."""
+    undo = install(name, folder)
+    try:
+        yield
+    finally:
+        undo()
 
 
 def kinds_of(facts):

@@ -35,7 +35,7 @@ OPENERS = {
     "contact": {"delivery"},
     "secret": {"webhooks"},
     "link": {"delivery", "redeem", "api"},
-    "pepper": {"webhooks", "redeem", "inventory", "api"},
+    "pepper": {"webhooks", "inventory", "api"},
 }
 VAULT_RIGHTS = {
     "redeem": {"dynamodb:GetItem"},

@@ -32,10 +32,10 @@ def test_every_function_is_guarded(roles):
 @pytest.mark.parametrize(
     ("function", "pk", "answer"),
     [
-        ("redeem", "O#t#s#1", True),
+        ("redeem", "R#1", True),
         ("redeem", "AK#1", False),
         ("dispatch", "O#t#s#1", False),
-        ("redeem", "OO#1", False),
+        ("redeem", "RR#1", False),
     ],
 )
 def test_an_item_is_read_by_its_kind(roles, function, pk, answer):

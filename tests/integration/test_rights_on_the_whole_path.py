@@ -1,0 +1,215 @@
+"""Every function may do what the whole path asks of it: the local cloud with the rights of the template."""
+
+import base64
+import json
+import re
+import secrets
+import urllib.request
+from dataclasses import replace
+from urllib.parse import urlencode
+
+import pytest
+
+from cardcourier import wiring
+from cardcourier.clock import now_ms
+from local.cloud import Cloud
+from tests.integration.shop import acting, call, paid, rfc3339, sign_own
+from tests.rights_guard import acting_as, guarded, refusals
+
+
+class Walk:
+    """One merchant and her buyers, through nothing but doors."""
+
+    def __init__(self, cloud):
+        self.cloud, self.headers, self.key = cloud, {}, b""
+
+    def api(self, method, path, body=None, **headers):
+        raw = b"" if body is None else json.dumps(body).encode()
+        answer = call(self.cloud, method, f"/v1{path}", raw, self.headers | headers)
+        assert answer.status < 300, (method, path, answer.status, answer.text)
+        return answer.json if answer.body else None
+
+    def set_up(self):
+        tenant = {"tenant": {"id": "acme", "name": "云卡小铺"}}
+        secret = {"X-Bootstrap-Secret": self.cloud.bootstrap_secret()}
+        made = self.api("POST", "/bootstrap", tenant, **secret)
+        self.headers = {"authorization": f"Bearer {made['key']['key']}", "content-type": "application/json"}
+        self.shop = self.api("POST", "/shops", {"id": "own", "channel": "standard", "name": "Shop"})
+        self.key = base64.b64decode(self.shop["secret"].removeprefix("whsec_"))
+        self.api("POST", "/products", {"sku": "MONTH", "name": "芒果TV月卡", "issuer": "mgtv"})
+        self.api("POST", "/products", {"sku": "SOON", "name": "预售", "release_at": "2999-01-01T00:00:00Z"})
+
+    def import_cards(self, codes, *, upload):
+        """Codes as a file or as text, previewed and committed; a bad row makes a file of rejects."""
+        text = "\n".join([*codes, codes[0], ""])
+        begin = {"sku": "MONTH", "file_name": "卡.txt"} | ({} if upload else {"text": text})
+        job = self.api("POST", "/imports", begin)
+        if upload:
+            post_form(job["upload"], text.encode("gb18030"))
+        for step in ("preview", "commit"):
+            self.api("POST", f"/imports/{job['id']}/{step}")
+            self.cloud.wait_idle()
+        done = self.api("GET", f"/imports/{job['id']}")
+        assert done["state"] == "committed", done
+        return done
+
+    def tell(self, kind, data):
+        body = json.dumps({"type": kind, "timestamp": rfc3339(0), "data": data}).encode()
+        path = f"/webhooks/standard/{self.shop['id']}"
+        assert call(self.cloud, "POST", path, body, sign_own(self.key, body)).status == 200
+        self.cloud.wait_idle()
+
+    def pay(self, order, *items):
+        self.tell("order.paid", paid(order, *items, buyer={"email": f"{order.lower()}@buyer.example"}))
+
+    def order(self, order):
+        return self.api("GET", f"/orders/{self.shop['id']}/{order}")
+
+    def act(self, order, action, body=None):
+        return self.api("POST", f"/orders/{self.shop['id']}/{order}/{action}", body)
+
+    def browse(self, method, path, **form):
+        headers = {"origin": self.cloud.url, "content-type": "application/x-www-form-urlencoded"}
+        answer = call(self.cloud, method, path, urlencode(form).encode(), headers)
+        assert answer.status < 400, (method, path, answer.status)
+        return answer
+
+
+def post_form(form, content):
+    """What a browser sends for an upload form."""
+    mark = secrets.token_hex(8)
+    fields = [(f'name="{name}"', value.encode()) for name, value in form["fields"].items()]
+    parts = [*fields, ('name="file"; filename="cards.txt"', content)]
+    body = b"".join(
+        f"--{mark}\r\nContent-Disposition: form-data; {name}\r\n\r\n".encode() + value + b"\r\n"
+        for name, value in parts
+    )
+    request = urllib.request.Request(form["url"], body + f"--{mark}--\r\n".encode())
+    request.add_header("content-type", f"multipart/form-data; boundary={mark}")
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status < 300
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("guard") / "guarded"
+
+
+@pytest.fixture(scope="module")
+def walk(folder, tmp_path_factory):
+    with Cloud(tmp_path_factory.mktemp("cloud") / "data", template=guarded(folder), quiet=True) as cloud:
+        walk = Walk(cloud)
+        walk.set_up()
+        yield walk
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_refused(folder):
+    yield
+    assert refusals(folder) == []
+
+
+def codes(count):
+    return [f"KM{secrets.token_hex(8).upper()}" for _ in range(count)]
+
+
+def test_the_merchant_sets_up_and_looks_around(walk):
+    for path in ("/tenant", "/me", "/shops", "/products", "/keys", "/stock", "/batches", "/unread"):
+        assert walk.api("GET", path)
+    made = walk.api(
+        "POST", "/keys", {"name": "till", "role": "support"}, **{"idempotency-key": "first-key-1"}
+    )
+    walk.api("DELETE", f"/keys/{made['id']}")
+    shop = f"/shops/{walk.shop['id']}"
+    walk.api("PATCH", "/tenant", {"support": "help@acme.example"})
+    walk.api("PATCH", shop, {"name": "Shop 1"})
+    walk.api("PATCH", "/products/SOON", {"release_at": "2998-01-01T00:00:00Z"})
+    rotated = walk.api("POST", f"{shop}/secrets", {"generate": True})
+    walk.key = base64.b64decode(rotated["secret"].removeprefix("whsec_"))
+    walk.api("PUT", f"{shop}/listings", {"item": "gone", "not_ours": True})
+    walk.api("DELETE", f"{shop}/listings?item=gone")
+    assert walk.api("GET", f"{shop}/listings")["items"] == []
+
+
+def test_cards_come_in_as_a_file_and_as_text(walk):
+    done = walk.import_cards(codes(6), upload=True)
+    with urllib.request.urlopen(done["reject_url"]) as answer:
+        assert b"E_DUP_FILE" in answer.read()
+    walk.import_cards(codes(6), upload=False)
+    assert walk.api("GET", f"/batches/{done['batch']}")["imported"] == 6
+
+
+def test_a_paid_order_is_shown_replaced_and_found(walk):
+    walk.pay("A-1", ("MONTH", 2))
+    link = walk.api("GET", f"/orders/{walk.shop['id']}/A-1/link")
+    page = "/r/" + link["url"].rpartition("/r/")[2]
+    walk.browse("GET", page)
+    walk.browse("HEAD", page)
+    walk.browse("POST", f"{page}/reveal")
+    walk.browse("POST", f"{page}/problem", reason="invalid", ref="1", text="?")
+    walk.browse("GET", "/q")
+    walk.browse("POST", "/q", way="mail", order="A-1", email="a-1@buyer.example")
+    walk.browse("POST", "/q", order="A-1", pickup=link["pick_up_code"])
+    walk.cloud.wait_idle()
+    unit = walk.order("A-1")["units"][0]
+    assert walk.act("A-1", f"units/{unit['line']}/{unit['n']}/replace", {"reason": "used"})["replaced"]
+    for action, body in {
+        "notes": {"text": "called"},
+        "resend": None,
+        "withdraw-links": {"reason": "lost"},
+    }.items():
+        walk.act("A-1", action, body)
+    walk.cloud.wait_idle()
+    for text in ("A-1", "a-1@buyer.example", link["pick_up_code"]):
+        walk.api("GET", "/search?" + urlencode({"q": text}))
+    assert walk.api("GET", "/orders")["items"]
+    assert len(walk.cloud.mails()) >= 3
+
+
+def test_refunds_held_orders_and_waiting_rooms(walk):
+    walk.pay("B-1", ("MONTH", 1))
+    walk.tell("order.refunded", {"order_id": "B-1", "refund_id": "r-1", "full": True})
+    walk.tell("order.refunded", {"order_id": "A-1", "refund_id": "r-2", "full": True})
+    walk.tell("order.refunded", {"order_id": "A-1", "refund_id": "r-3", "amount": "1.00", "currency": "CNY"})
+    walk.pay("C-1", ("MONTH", 60))
+    walk.act("C-1", "approve", {"reason": "known"})
+    walk.cloud.wait_idle()
+    walk.act("C-1", "cancel", {"reason": "too many"})
+    walk.pay("D-1", ("SOON", 1))
+    walk.pay("E-1", {"line_id": "1", "item": "unknown", "sku": "", "quantity": 1, "unit_price": "1.00"})
+    walk.api("PUT", f"/shops/{walk.shop['id']}/listings", {"item": "unknown", "parts": [{"sku": "MONTH"}]})
+    walk.api("PATCH", "/products/SOON", {"release_at": None})
+    walk.tell("no.such.event", {})
+    walk.import_cards(codes(3), upload=False)
+    assert walk.api("GET", "/unread")["items"]
+
+
+def test_reports_are_made_and_fetched(walk):
+    for report, kind in (("R1", "xlsx"), ("R4", "csv")):
+        wanted = {"report": report, "from": "2026-01-01", "to": "2026-12-31", "format": kind}
+        job = walk.api("POST", "/reports", wanted)
+        walk.cloud.wait_idle()
+        done = walk.api("GET", f"/reports/{job['id']}")
+        assert done["state"] == "done", done
+        links = re.findall(r'"(https?://[^"]+)"', json.dumps(done))
+        assert links
+        for link in links:
+            with urllib.request.urlopen(link) as answer:
+                assert answer.read(2)
+
+
+def test_the_clocks_find_what_is_overdue_and_closed(walk, folder):
+    for name in ("release", "sealer"):
+        walk.cloud.run_schedule(name)
+    later = now_ms() + 86_400_000
+    with acting(walk.cloud):
+        with acting_as("release", folder):
+            assert replace(wiring.sweeper(), clock=lambda: later).sweep().rooms
+        line = next(wiring.journal().lines("acme", later - 2 * 86_400_000, later))
+        with acting_as("projection", folder):
+            wiring.journal().put_lines([replace(line, at=line.at - 1)], now=later)
+        with acting_as("sealer", folder):
+            tenant = wiring.catalogue_table().tenants()[0]
+            assert wiring.seal_journal(tenant, later).lines
+            assert wiring.seal_journal(tenant, later + 1).segments == 0
+    walk.cloud.wait_idle()
