@@ -18,7 +18,7 @@ from cardcourier.domain.states import DRIVEN, HANDED_OVER, Room, State
 from cardcourier.domain.stock import Marker
 from cardcourier.domain.waiting import STALE
 from cardcourier.errors import Unavailable
-from cardcourier.services.allocating import Allocator
+from cardcourier.services.allocating import Allocator, pool_of
 from cardcourier.services.picking import Picker
 
 MAIN = Shop(id="main", tenant="acme", channel="standard", name="Main")
@@ -476,15 +476,23 @@ class World:
     def run(self, key=KEY, *, known=False, gate=None):
         """One pass by a worker of its own, through a gate if there is one; says which calls it made."""
         gate = gate or Gate()
+        allocator = self.allocator(gate)
+        with suppress(Unavailable, Killed):
+            allocator.run(key, f"run{self.seed}", known=known)
+        return gate.calls
+
+    def allocator(self, gate=None):
+        """A worker that just started."""
+        gate = gate or Gate()
         gate.in_flight = self.in_flight
         view = self.catalogue.view()
         store = Through(self.store, gate, lambda *call: self._watch(view, *call))
         self.seed += 1
         picker = Picker(self.store, Random(self.seed), self.clock)
-        allocator = Allocator(store, view, picker, Restocks(self.restocks), self.clock)
-        with suppress(Unavailable, Killed):
-            allocator.run(key, f"run{self.seed}", known=known)
-        return gate.calls
+        return Allocator(store, view, picker, Restocks(self.restocks), self.clock)
+
+    def pool(self, sku):
+        return pool_of(self.catalogue.products[sku])
 
     def land(self):
         """Whatever was still on its way commits now, or finds its condition broken."""

@@ -13,7 +13,7 @@ from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.pools import PoolsTable
 from cardcourier.adapters.tables.records import header_of, marker_of, marker_record, unit_of
 from cardcourier.adapters.tables.waiting import WaitingTable
-from cardcourier.adapters.tables.writes import Put, Table
+from cardcourier.adapters.tables.writes import Delete, Put, Table
 from cardcourier.domain.states import Room
 from local import engines
 from local.template import REGION
@@ -62,6 +62,10 @@ class EngineStore:
 
     def waiting(self, tenant, room, ref):
         return list(self.index.waiting(tenant, room, ref))
+
+    def clear(self):
+        for key in self.items():
+            self.table.write(Delete(key))
 
     def items(self):
         """Every item by its key, in the table's own JSON."""

@@ -11,7 +11,6 @@ from threading import Barrier
 
 import pytest
 
-from cardcourier.adapters.tables.writes import Delete
 from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
 from cardcourier.domain.orders import OrderKey, OrderLine, Owed, Part, Unit
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
@@ -88,10 +87,6 @@ def gone(unit, state):
 
 class Ground(EngineStore):
     """An empty table, brought to the point at which a write is made."""
-
-    def clear(self):
-        for key in self.items():
-            self.table.write(Delete(key))
 
     def stock(self, number=1):
         self.put_marker("acme", "A", 1, marker(number))
@@ -483,9 +478,10 @@ class TestW13Return:
         self.give_back(ground, ground.unit(KEY, "l1", 1))
         assert not {"d", "due"} & ground.raw().keys()
 
-    def test_it_was_shown_meanwhile(self, ground):
+    @pytest.mark.parametrize("state", [State.REVEALED, State.ALLOCATED])
+    def test_it_was_shown_meanwhile(self, ground, state):
         seen = ground.holds()
-        ground.expose(seen, replace(seen, state=State.REVEALED, views=1), YOU)
+        ground.expose(seen, replace(seen, state=state, views=1), YOU)
         lost = ground.unchanged_by(lambda: self.give_back(ground, seen))
         assert lost.old.exposed
 
