@@ -178,6 +178,7 @@ class Cloud:
         if self._wanted_sources:
             self._start_sources()
         self._server.start()
+        self._undo.callback(self._server.stop)  # before the queues, so that nothing new comes in meanwhile
         self._mailbox.start()
         threading.Thread(target=self._watch, name="engines", daemon=True).start()
 
