@@ -597,3 +597,13 @@ def test_a_restart_reads_the_stream_on_from_where_it_was(sample_template, tmp_pa
     with Cloud(tmp_path / "twice", quiet=True, template=sample_template) as cloud:
         cloud.wait_idle()
         assert item(cloud, "Seen", "O#once")["times"] == {"N": "1"}
+
+
+def test_everything_the_real_template_deploys_runs_here(cloud):
+    assert cloud.problems == {}
+    folders = {path.parent.name for path in (engines.ROOT / "functions").glob("*/app.py")}
+    assert set(cloud.functions.functions) == folders
+    assert cloud.outputs["ApiUrl"] == cloud.url == cloud.environment["PUBLIC_URL"]
+    for scheduled in ("release", "sealer"):
+        cloud.run_schedule(scheduled)
+    cloud.wait_idle()
