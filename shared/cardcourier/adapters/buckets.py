@@ -9,9 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cardcourier.adapters.objects import Objects
 from cardcourier.errors import Unavailable
 
-# Who may not list a bucket is told 403 of an object that is not there.
-_ABSENT = {"404", "NoSuchKey", "NotFound", "403", "AccessDenied", "Forbidden"}
-
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -23,15 +20,12 @@ class Bucket:
         self.objects.put_bytes(self.name, key, body)
 
     def size(self, key: str) -> int | None:
-        """In bytes; None when there is no such object."""
+        """In bytes, by the bucket's list; None when there is no such object."""
         try:
-            return int(self.client.head_object(Bucket=self.name, Key=key)["ContentLength"])
-        except ClientError as error:
-            if str(error.response.get("Error", {}).get("Code", "")) in _ABSENT:
-                return None
+            found = self.client.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1)
+        except (BotoCoreError, ClientError) as error:
             raise Unavailable("objects_unavailable", "The object store did not answer; try again.") from error
-        except BotoCoreError as error:
-            raise Unavailable("objects_unavailable", "The object store did not answer; try again.") from error
+        return next((int(item["Size"]) for item in found.get("Contents", ()) if item["Key"] == key), None)
 
     def upload_form(self, key: str, most_bytes: int, seconds: int) -> Mapping[str, Any]:
         """`url` and `fields` of a form that uploads to exactly this key."""

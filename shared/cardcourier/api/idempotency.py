@@ -23,7 +23,7 @@ from cardcourier.errors import CardCourierError, Conflict, Refused
 
 HEADER = "idempotency-key"
 SHORTEST, LONGEST = 8, 255
-REPLAYED = {"idempotent-replayed": "true", "cache-control": "no-store"}
+REPLAYED = {"idempotent-replayed": "true"}
 
 
 class Repeat(Enum):

@@ -64,14 +64,8 @@ def of_error(error: CardCourierError, request_id: str) -> Response[str]:
 def of_request(error: RequestValidationError, request_id: str) -> Response[str]:
     """Which fields are wrong and how; what was in them is not repeated."""
     flaws = [_flaw(flaw) for flaw in error.errors()[:MOST_FLAWS]]
-    if any(flaw["code"] == "json_invalid" for flaw in flaws):
-        return problem("invalid_json", "The body is not JSON.", 400, request_id)
     first = f"{flaws[0]['where']}: {flaws[0]['detail']}" if flaws else "see errors"
     return problem("invalid_request", f"The request does not fit: {first}.", 422, request_id, flaws)
-
-
-def of_content_type(request_id: str) -> Response[str]:
-    return problem("unsupported_media_type", "Send the body as application/json.", 415, request_id)
 
 
 def of_answer(error: ResponseValidationError) -> NoReturn:

@@ -32,13 +32,17 @@ Day = Annotated[
 
 
 class NewReport(Shape):
-    """R1 sums up by day, R4 by order line. `from` is included, `to` is not; days are the tenant's own."""
+    """R1 sums up by day, R4 by order line. `from` is included, `to` is not; days are the tenant's own.
+
+    `basis` is `event` (each entry when it was booked) or `order` (all under the order's day of payment).
+    """
 
     report: Literal["R1", "R4"]
     since: Annotated[Day, Field(alias="from")]
     until: Annotated[Day, Field(alias="to")]
     format: Literal["xlsx", "csv", "csv-raw"] = "xlsx"
     language: Literal["zh-CN", "en"] = "zh-CN"
+    basis: Literal["event", "order"] = "event"
 
 
 class ErrorShape(Shape):
@@ -58,16 +62,22 @@ class ReportShape(Shape):
     language: str
     created_at: Moment
     by: str
+    basis: str
     rows: int | None = None
-    file_name: str | None = None
     totals: list[dict[str, Any]] = Field(default_factory=list)
     error: ErrorShape | None = None
 
 
+class FileShape(Shape):
+    file_name: str
+    download_url: str
+
+
 class OneReport(ReportShape):
-    """`download_url` works for five minutes; ask again for a new one."""
+    """The links work for five minutes; ask again for new ones. `download_url` is that of the first file."""
 
     download_url: str | None = None
+    files: list[FileShape] = Field(default_factory=list)
 
 
 @routes.on("GET", "/v1/reports", "All reports, the newest first", scope="reports:read")
@@ -81,7 +91,12 @@ def reports(limit: Limit = 20, cursor: Cursor = None) -> List[ReportShape]:
 def create(body: NewReport) -> Response[ReportShape]:
     caller = routes.caller
     order = Order(
-        report=body.report, since=body.since, until=body.until, format=body.format, language=body.language
+        report=body.report,
+        since=body.since,
+        until=body.until,
+        format=body.format,
+        language=body.language,
+        basis=body.basis,
     )
     job = wiring.report_desk().create(caller.tenant, order, routes.act, caller.by)
     return answer(ReportShape.model_validate(_facts(job)), 202)
@@ -91,7 +106,9 @@ def create(body: NewReport) -> Response[ReportShape]:
 def one_report(job: PathId) -> Response[OneReport]:
     desk = wiring.report_desk()
     found = desk.get(routes.caller.tenant, job)
-    return answer(OneReport.model_validate({"download_url": desk.download_link(found), **_facts(found)}))
+    files = [FileShape(file_name=file.file_name, download_url=file.url) for file in desk.downloads(found)]
+    first = files[0].download_url if files else None
+    return answer(OneReport.model_validate({"download_url": first, "files": files, **_facts(found)}))
 
 
 def _facts(job: Job) -> dict[str, Any]:
@@ -106,8 +123,8 @@ def _facts(job: Job) -> dict[str, Any]:
         "language": data["language"],
         "created_at": job.created_at,
         "by": job.by,
+        "basis": data.get("basis") or "event",
         "rows": data.get("rows"),
-        "file_name": data.get("file_name"),
         "totals": list(data.get("totals") or ()),
         "error": data.get("error"),
     }

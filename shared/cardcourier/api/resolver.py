@@ -8,7 +8,6 @@ from functools import partial
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
-    RequestUnsupportedContentType,
     RequestValidationError,
     ResponseValidationError,
 )
@@ -68,7 +67,6 @@ def make_resolver() -> Resolver:
         {
             CardCourierError: lambda error: _known(app, error),
             RequestValidationError: lambda error: problems.of_request(error, _rid(app)),
-            RequestUnsupportedContentType: lambda error: problems.of_content_type(_rid(app)),
             ResponseValidationError: problems.of_answer,
             NotFoundError: lambda error: _no_route(app),
         }

@@ -1,9 +1,10 @@
 """How a route is declared: its scope, its answer, and what a repeat of it does.
 
-Every request passes the same gates in this order: who calls and may they (401, 403), does the request fit
-its schema (422), was it made before (replayed), and last, does the answer fit its schema.
+Every request passes the same gates in this order: who calls and may they (401, 403), is it JSON (400, 415),
+does it fit its schema (422), was it made before (replayed), and last, does the answer fit its schema.
 """
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +35,7 @@ PUBLIC = ""
 """The scope of a route that needs no key."""
 
 ANY_KEY = "any key"
+JSON = "application/json"
 _fits = OpenAPIRequestValidationMiddleware()  # type: ignore[no-untyped-call]
 _answers = OpenAPIResponseValidationMiddleware(has_response_validation_error=True)
 
@@ -59,7 +61,7 @@ class Routes(Router):
         """Declare a route. `repeat` says what an idempotency key does, for those that create or act."""
         self.scopes[method, rule] = scope
         once = [_Once(repeat)] if repeat else []
-        gates: list[Callable[..., Any]] = [_Gate(scope), _fits, *once, _answers]
+        gates: list[Callable[..., Any]] = [_Gate(scope), _is_json, _fits, *once, _answers]
         return self.route(
             rule,
             method,
@@ -121,7 +123,7 @@ def given(shape: Shape) -> dict[str, Any]:
 
 def answer(shape: Answered, status: int = 200, *, ver: int | None = None) -> Response[Answered]:
     """An answer with a status of its own, and the version for the next `If-Match`."""
-    headers = {"cache-control": "no-store", **({"etag": f'"{ver}"'} if ver is not None else {})}
+    headers = {"etag": f'"{ver}"'} if ver is not None else {}
     return Response(status_code=status, content_type="application/json", body=shape, headers=headers)
 
 
@@ -141,7 +143,25 @@ class _Gate:
             if self.scope != ANY_KEY:
                 auth.allow(caller, self.scope)
             app.append_context(caller=caller)
-        return next_middleware(app)
+        answer = next_middleware(app)
+        answer.headers.setdefault("cache-control", "no-store")
+        return answer
+
+
+def _is_json(app: Any, next_middleware: Next) -> Response[Any]:
+    """A body is JSON, of a depth and length that can be read, or it is refused."""
+    event = app.current_event.raw_event
+    body = web.raw_body(event)
+    if body:
+        kind = web.headers(event).get("content-type", JSON).partition(";")[0].strip().lower()
+        if kind != JSON:
+            raise Refused("unsupported_media_type", "Send the body as application/json.")
+        try:
+            # Half of a surrogate pair can be written in JSON, but in no table.
+            json.dumps(json.loads(body.decode()), ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise Refused("invalid_json", "The body is not JSON in UTF-8.") from error
+    return next_middleware(app)
 
 
 class _Once:

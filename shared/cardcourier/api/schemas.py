@@ -1,5 +1,6 @@
 """Shapes that several resources share: moments, money, pages."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -68,6 +69,18 @@ def unslash(text: str) -> str:
     return text.replace("%2F", "/").replace("%2f", "/")
 
 
+def one_line(text: str) -> str:
+    """Text that cannot take over a terminal or a list: no control character."""
+    if any(unicodedata.category(char) == "Cc" for char in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def lines(text: str) -> str:
+    one_line(text.replace("\n", "").replace("\r", ""))
+    return text
+
+
 PathId = Annotated[str, AfterValidator(unslash), Path(max_length=256)]
 
 
@@ -80,8 +93,8 @@ class Money(Shape):
 
 Minor = Annotated[int, Field(ge=0, le=LARGEST, strict=True, description="Whole minor units.")]
 Count = Annotated[int, Field(ge=0, strict=True)]
-Text = Annotated[str, Field(max_length=200)]
-LongText = Annotated[str, Field(max_length=1000)]
+Text = Annotated[str, AfterValidator(one_line), Field(max_length=200)]
+LongText = Annotated[str, AfterValidator(lines), Field(max_length=1000)]
 
 
 class List(Shape, Generic[Item]):

@@ -1,7 +1,7 @@
 """Order a report, and fetch it: the link to the file is made at the moment it is asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -12,8 +12,6 @@ from cardcourier.errors import NotFound, Refused
 
 KIND = "report"
 PREFIX = "rep-"
-REPORTS = ("R1", "R4")
-FORMATS = ("xlsx", "csv", "csv-raw")
 MOST_DAYS = 366
 LINK_SECONDS = 300
 DAY = 86_400_000
@@ -44,6 +42,15 @@ class Order:
     until: date | int
     format: str
     language: str
+    basis: str = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A finished file, and where it can be fetched for the next five minutes."""
+
+    file_name: str
+    url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class ReportDesk:
             "end": end,
             "format": order.format,
             "language": order.language,
+            "basis": order.basis,
             "time_zone": zone,
         }
         job = Job(tenant=tenant, id=job_id, kind=KIND, state="created", created_at=act.at, by=by, data=data)
@@ -84,10 +92,11 @@ class ReportDesk:
             raise NotFound("not_found", "There is no such report.")
         return job
 
-    def download_link(self, job: Job) -> str | None:
-        """A link of five minutes to the finished file."""
-        key = job.data.get("object_key")
-        return self.files.link(key, job.data["file_name"], LINK_SECONDS) if key else None
+    def downloads(self, job: Job) -> list[Download]:
+        """Links of five minutes to the finished files; more than one where a CSV file grew too long."""
+        keys: list[str] = list(job.data.get("keys") or ())
+        named = [(key, key.rpartition("/")[2]) for key in keys]
+        return [Download(name, self.files.link(key, name, LINK_SECONDS)) for key, name in named]
 
 
 def _moment(day: date | int, zone: str) -> int:

@@ -1,0 +1,146 @@
+"""A stranger's key with our ids: every route answers as if there were nothing, and nothing changes."""
+
+import pytest
+
+from cardcourier.api.resolver import every_route
+from tests.integration.api_client import caller, listed, problem
+from tests.integration.shop import Merchant, acting, raw_items
+
+ORDER = "/v1/orders/{shop}/A-1"
+NOTE = {"text": "t"}
+WHY = {"reason": "r"}
+
+# Routes that name something: what a stranger sends, and the answer.
+NAMED = [
+    ("GET", "/v1/shops/{shop}", None, 404),
+    ("PATCH", "/v1/shops/{shop}", {"name": "stolen"}, 404),
+    ("POST", "/v1/shops/{shop}/secrets", {"generate": True}, 404),
+    ("GET", "/v1/shops/{shop}/listings", None, 404),
+    ("PUT", "/v1/shops/{shop}/listings", {"item": "i", "not_ours": True}, 404),
+    ("DELETE", "/v1/shops/{shop}/listings?item=i", None, 404),
+    ("GET", "/v1/products/{sku}", None, 404),
+    ("PATCH", "/v1/products/{sku}", {"name": "stolen"}, 404),
+    ("DELETE", "/v1/keys/{key}", None, 404),
+    ("GET", "/v1/batches/{batch}", None, 404),
+    ("GET", "/v1/imports/{imports}", None, 404),
+    ("POST", "/v1/imports/{imports}/preview", None, 404),
+    ("POST", "/v1/imports/{imports}/commit", None, 404),
+    ("GET", "/v1/reports/{report}", None, 404),
+    ("GET", ORDER, None, 404),
+    ("POST", f"{ORDER}/approve", WHY, 404),
+    ("POST", f"{ORDER}/cancel", WHY, 404),
+    ("POST", f"{ORDER}/notes", NOTE, 404),
+    ("POST", f"{ORDER}/resend", None, 404),
+    ("GET", f"{ORDER}/link", None, 404),
+    ("POST", f"{ORDER}/withdraw-links", WHY, 404),
+    ("POST", f"{ORDER}/units/1/1/replace", WHY, 404),
+]
+LISTS = ["keys", "shops", "products", "stock", "batches", "imports", "orders", "reports", "unread"]
+
+
+@pytest.fixture(scope="module")
+def house(cloud):
+    """Our tenant with one of everything, and a stranger."""
+    with acting(cloud):
+        ours, theirs = listed(Merchant(cloud)), listed(Merchant(cloud))
+        owner = caller(ours)
+        ours.sell("MONTH", cards=2)
+        ours.map(ours.own, "i", ("MONTH", 1))
+        job = owner.post("/v1/imports", {"sku": "MONTH", "text": "KM-ISOLATED-0001\n"}).json["id"]
+        owner.post(f"/v1/imports/{job}/preview")
+        cloud.wait_idle()
+        owner.post(f"/v1/imports/{job}/commit")
+        report = owner.post("/v1/reports", {"report": "R4", "from": "2026-11-01", "to": "2026-12-01"}).json[
+            "id"
+        ]
+        ours.pay("A-1", ("MONTH", 1), number="#9-OURS", payments=[{"id": "pay-ours-1", "amount": "25.00"}])
+        ours.tell("order.paid", {"order_id": "unreadable"})
+        cloud.wait_idle()
+        ids = {
+            "shop": ours.own,
+            "sku": "MONTH",
+            "key": owner.key.split("_")[2],
+            "imports": job,
+            "batch": f"b-{job}",
+            "report": report,
+        }
+        yield ours, owner, caller(theirs), ids
+
+
+def everything(ours):
+    """All that is kept of our tenant."""
+    prefixes = [f"{kind}#{ours.id}" for kind in ["O", "P", "C", "L", "B", "X", "W"]] + [f"S#{ours.own}", "R#"]
+    found = (item for item in raw_items() if item["pk"]["S"].startswith(tuple(prefixes)))
+    return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
+
+
+def test_every_route_that_names_something_is_tried():
+    fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
+    fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
+
+    def rule(path):
+        for text, name in fills.items():
+            path = path.partition("?")[0].replace(text, name)
+        return path
+
+    tried = {(method, rule(path)) for method, path, _, _ in NAMED}
+
+    assert tried == {route for route in every_route() if "<" in route[1]}
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), NAMED, ids=lambda v: str(v)[:60])
+def test_a_stranger_with_our_ids_finds_nothing_and_changes_nothing(house, method, path, body, status):
+    ours, _, stranger, ids = house
+    before = everything(ours)
+
+    answer = stranger(method, path.format(**ids), body)
+
+    assert problem(answer) == (status, "not_found")
+    ours.cloud.wait_idle()
+    assert everything(ours) == before
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_strangers_lists_hold_nothing_of_ours(house, path):
+    ours, owner, stranger, _ = house
+
+    assert owner.get(f"/v1/{path}").json["items"]
+    theirs = stranger.get(f"/v1/{path}")
+    assert theirs.status == 200 and ours.id not in theirs.text.replace(stranger.key, "")
+    assert path in ("keys", "shops") or theirs.json["items"] == []
+
+
+def test_a_stranger_finds_none_of_our_numbers(house):
+    ours, owner, stranger, _ = house
+    link = owner.get(f"/v1/orders/{ours.own}/A-1/link").json
+    numbers = ["A-1", "%239-OURS", "pay-ours-1", ours.address("A-1"), link["pick_up_code"]]
+    numbers += [link["units"][0]["card"][-4:]]
+
+    for text in numbers:
+        assert owner.get(f"/v1/search?q={text}").json["items"], text
+        assert stranger.get(f"/v1/search?q={text}").json["items"] == [], text
+
+
+def test_the_cursor_of_one_tenant_opens_nothing_to_another(house):
+    ours, owner, stranger, _ = house
+    cursor = owner.get("/v1/shops?limit=1").json["next_cursor"]
+
+    page = stranger.get(f"/v1/shops?cursor={cursor}")
+
+    assert page.status == 200 and ours.id not in page.text
+
+
+def test_the_same_order_id_in_two_tenants_is_two_orders(house):
+    ours, owner, stranger, _ = house
+    assert owner.get(f"/v1/orders/{ours.own}/A-1").status == 200
+    assert problem(stranger.get(f"/v1/orders/{ours.own}/A-1")) == (404, "not_found")
+
+
+def test_the_same_idempotency_key_in_two_tenants_is_two_requests(house):
+    _, owner, stranger, _ = house
+    body = {"sku": "BOTH", "name": "N"}
+
+    answers = [who.post("/v1/products", body, idempotency_key="shared-key-1") for who in (owner, stranger)]
+
+    assert [answer.status for answer in answers] == [201, 201]
+    assert all("idempotent-replayed" not in answer.headers for answer in answers)
