@@ -49,8 +49,8 @@ browser:
 lock: ## write every lock file from pyproject.toml (ARGS=--upgrade moves versions)
 	layers/lock.sh $(ARGS)
 
-template-check: ## lint the template for four regions, translate it, hold its rules
-	$(PYTHON) -m pytest -q tests/rules/test_template.py tests/rules/test_layers.py
+template-check: .venv/ready ## lint the template for four regions, translate it, hold its rules
+	$(PYTHON) -m pytest -q tests/rules
 
 build: $(SAM) ## build functions and layers for the cloud (ENV=default|prod|china)
 	@command -v python3.13 >/dev/null || { echo "The layers need python3.13 on the path, for example: uv python install 3.13"; exit 1; }
