@@ -185,6 +185,26 @@ def test_a_reports_days_are_the_tenants_own(owner):
     assert owner.post("/v1/reports", exact).status == 202
 
 
+def test_a_finished_report_is_fetched_by_a_link_made_now(owner, open_cloud):
+    merchant = open_merchant(open_cloud)
+    merchant.sell("MONTH", cards=1)
+    merchant.pay("A-1", ("MONTH", 1))
+    open_cloud.wait_idle()
+    finance = caller(merchant, "finance")
+    day = {"from": rfc3339(now_ms() - 86_400_000), "to": rfc3339(now_ms() + 1000)}
+
+    job = finance.post("/v1/reports", {"report": "R4", "format": "csv-raw"} | day).json["id"]
+    open_cloud.wait_idle()
+    done = finance.get(f"/v1/reports/{job}").json
+
+    assert (done["state"], done["rows"]) == ("done", 1)
+    assert done["totals"][0]["currency"] == "CNY" and done["totals"][0]["gross"] == 2500
+    status, file = ask("GET", done["download_url"])
+    assert status == 200 and b"A-1" in file
+    assert "X-Amz-Expires=300" in done["download_url"] and done["files"][0]["file_name"].endswith(".csv")
+    assert "download_url" not in finance.get("/v1/reports").json["items"][0]
+
+
 def test_nothing_of_a_card_is_kept_with_the_job(owner):
     begin(owner, text="MG-SECRET-77\n", file_name="a.txt")
 

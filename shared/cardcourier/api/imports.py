@@ -11,6 +11,7 @@ from cardcourier.api.idempotency import Repeat
 from cardcourier.api.paging import Cursor, Limit, read_cursor, write_cursor
 from cardcourier.api.routes import Routes, answer
 from cardcourier.api.schemas import (
+    Failure,
     GivenMoment,
     List,
     LongText,
@@ -97,11 +98,6 @@ class LeftOutShape(Shape):
     masked: str
 
 
-class ErrorShape(Shape):
-    code: str
-    detail: str
-
-
 class ImportShape(Shape):
     """`state`: created, previewing, previewed, committing, committed, or failed with `error`.
 
@@ -126,7 +122,7 @@ class ImportShape(Shape):
     samples: list[SampleShape] = Field(default_factory=list)
     left_out: list[LeftOutShape] = Field(default_factory=list)
     batch: str | None = None
-    error: ErrorShape | None = None
+    error: Failure | None = None
 
 
 class OneImport(ImportShape):
@@ -217,7 +213,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "samples": [SampleShape(**_as_int(sample)) for sample in data.get("sample") or ()],
         "left_out": [LeftOutShape(**_as_int(row)) for row in data.get("rejects") or ()],
         "batch": data.get("batch"),
-        "error": ErrorShape(**data["error"]) if data.get("error") else None,
+        "error": Failure(**data["error"]) if data.get("error") else None,
     }
 
 

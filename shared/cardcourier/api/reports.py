@@ -10,7 +10,7 @@ from cardcourier import wiring
 from cardcourier.api.idempotency import Repeat
 from cardcourier.api.paging import Cursor, Limit, read_cursor, write_cursor
 from cardcourier.api.routes import Routes, answer
-from cardcourier.api.schemas import List, Moment, PathId, Shape, read_moment
+from cardcourier.api.schemas import Failure, List, Moment, PathId, Shape, read_moment
 from cardcourier.domain.catalogue import Job
 from cardcourier.services.report_jobs import PREFIX, Order
 
@@ -45,13 +45,11 @@ class NewReport(Shape):
     basis: Literal["event", "order"] = "event"
 
 
-class ErrorShape(Shape):
-    code: str
-    detail: str
-
-
 class ReportShape(Shape):
-    """`state`: created, running, done, or failed with `error`. `totals` are control totals by currency."""
+    """`state`: created, running, done, or failed with `error`. `totals` are control totals by currency.
+
+    `segments` are the first and last sealed segment of the journal that cover the period, if any do.
+    """
 
     id: str
     report: str
@@ -65,7 +63,8 @@ class ReportShape(Shape):
     basis: str
     rows: int | None = None
     totals: list[dict[str, Any]] = Field(default_factory=list)
-    error: ErrorShape | None = None
+    segments: list[int] | None = None
+    error: Failure | None = None
 
 
 class FileShape(Shape):
@@ -126,5 +125,6 @@ def _facts(job: Job) -> dict[str, Any]:
         "basis": data.get("basis") or "event",
         "rows": data.get("rows"),
         "totals": list(data.get("totals") or ()),
+        "segments": list(data["segments"]) if data.get("segments") else None,
         "error": data.get("error"),
     }

@@ -7,6 +7,7 @@ does it fit its schema (422), was it made before (replayed), and last, does the 
 import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
@@ -62,16 +63,23 @@ class Routes(Router):
         self.scopes[method, rule] = scope
         once = [_Once(repeat)] if repeat else []
         gates: list[Callable[..., Any]] = [_Gate(scope), _is_json, _fits, *once, _answers]
-        return self.route(
-            rule,
-            method,
-            summary=summary,
-            tags=[self.tag],
-            status_code=status,
-            security=[{"api_key": []}] if scope else [],
-            openapi_extensions={"x-scope": scope} if scope else None,
-            middlewares=gates,
-        )
+
+        def declare(handler: Handler) -> Handler:
+            name = handler.__name__
+            return self.route(
+                rule,
+                method,
+                summary=summary,
+                description=cleandoc(handler.__doc__ or ""),
+                tags=[self.tag],
+                operation_id=name if self.tag in name else f"{self.tag}_{name}",
+                status_code=status,
+                security=[{"api_key": []}] if scope else [],
+                openapi_extensions={"x-scope": scope} if scope else None,
+                middlewares=gates,
+            )(handler)
+
+        return declare
 
     @property
     def caller(self) -> Caller:

@@ -104,6 +104,13 @@ class List(Shape, Generic[Item]):
     next_cursor: str | None = None
 
 
+class Failure(Shape):
+    """Why a job came to nothing."""
+
+    code: str
+    detail: str
+
+
 class Problem(BaseModel):
     """RFC 9457. `code` is stable; `detail` is for people; `errors` names fields that do not fit."""
 
