@@ -29,7 +29,7 @@ def run() -> dict[str, float]:
     }
 
 
-def _paid(prefix: str, orders: int) -> list[dict[str, str]]:
+def paid_headers(prefix: str, orders: int) -> list[dict[str, str]]:
     """Paid headers without a webhook, and the messages that ask for their passes."""
     from cardcourier import wiring
     from cardcourier.adapters.tables import keys
@@ -54,7 +54,7 @@ def _ours(prefix: str) -> float:
     from cardcourier import wiring
     from cardcourier.clock import now_ms
 
-    bodies, passes = _paid(prefix, ORDERS), wiring.passes()
+    bodies, passes = paid_headers(prefix, ORDERS), wiring.passes()
 
     def batch(first: int) -> None:
         part = bodies[first : first + BATCH]
@@ -74,7 +74,7 @@ def _record() -> list[tuple[str, dict[str, Any]]]:
     client = wiring.client("dynamodb")
     passes = wiring.passes()
     for kept in range(2):
-        bodies = _paid(f"R{kept}", BATCH)
+        bodies = paid_headers(f"R{kept}", BATCH)
         if kept:
             event = "provide-client-params.dynamodb"
             client.meta.events.register(

@@ -33,7 +33,17 @@ def cloud(*, still: bool = False, **options: Any) -> Iterator[Cloud]:
         make = StillCloud if still else Cloud
         with make(Path(folder) / "cloud", fresh=True, quiet=True, **options) as running:
             os.environ.update(running.environment)
+            _forget()
             yield running
+
+
+def _forget() -> None:
+    """The parts that were made for another cloud."""
+    from cardcourier import wiring
+
+    for part in vars(wiring).values():
+        if hasattr(part, "cache_clear"):
+            part.cache_clear()
 
 
 def open_shop(cards: int, sku: str = SKU) -> None:
