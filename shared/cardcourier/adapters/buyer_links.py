@@ -40,8 +40,9 @@ class BuyerLinks:
         if self.contacts is None or header.contact is None:
             return hashes
         email = self.contacts.open(header.key.tenant, header.contact, header.key.order).get("email")
-        numbers = dict.fromkeys(number for number in (header.number, header.key.order) if number)
-        return hashes + [self.links.mail_hash(number, email) for number in numbers if email]
+        numbers = [number for number in (header.number, header.key.order) if number and email]
+        # `#2048` and `2048` are one number to a buyer and so one row, which a batch takes only once.
+        return hashes + list(dict.fromkeys(self.links.mail_hash(number, str(email)) for number in numbers))
 
     def token_of(self, header: Header) -> str:
         key = header.key
