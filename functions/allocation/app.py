@@ -1,6 +1,6 @@
 """The orders queue: a pass over each order that is named, or over a waiting room."""
 
-import json
+from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -10,24 +10,44 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import wiring
 from cardcourier.clock import now_ms
+from cardcourier.services.passing import Body, request_of
 
 logger, metrics = wiring.logger, wiring.metrics
 passes = wiring.passes()
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 MARGIN = 10_000
+
+
+class Processor(BatchProcessor):
+    """Says why a message goes back into the queue; on its own it would keep that to itself."""
+
+    def failure_handler(self, record: Any, exception: Any) -> Any:
+        logger.error("message failed", message_id=record.message_id, exc_info=exception)
+        return super().failure_handler(record, exception)
+
+
+processor = Processor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     until = now_ms() + context.get_remaining_time_in_millis() - MARGIN
-    headers = passes.read([json.loads(record["body"]) for record in event["Records"]])
+    headers = passes.read(_readable(event))
 
     def serve(record: dict[str, Any]) -> None:
-        body = json.loads(record["body"])
+        body = request_of(record["body"])
         again = record["attributes"]["ApproximateReceiveCount"] != "1"
         orders = passes.run(body, headers, context.aws_request_id, until, again=again)
         metrics.add_metric(name="OrdersSettled", unit=MetricUnit.Count, value=orders)
         logger.info("orders settled", kind=body["kind"], tenant=body["tenant"], orders=orders)
 
     return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+
+
+def _readable(event: dict[str, Any]) -> list[Body]:
+    """The requests of a batch; what cannot be read fails later and alone."""
+    found = []
+    for record in event["Records"]:
+        with suppress(ValueError):
+            found.append(request_of(record["body"]))
+    return found

@@ -1,5 +1,6 @@
 """A batch of requests for passes: read all headers at once, make them findable, then run each."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +11,20 @@ from cardcourier.services.allocating import Allocator
 from cardcourier.services.draining import Drainer
 
 Body = Mapping[str, Any]
+
+
+WORDS = {"order": ("tenant", "shop", "order"), "room": ("tenant", "room", "ref")}
+"""What each kind of request names."""
+
+
+def request_of(text: str) -> Body:
+    """A message as a request. Raises ValueError for anything else, so that it fails alone."""
+    body = json.loads(text)
+    words = WORDS.get(str(body.get("kind"))) if isinstance(body, dict) else None
+    if words is None or not all(isinstance(body.get(word), str) for word in words):
+        raise ValueError("a message of the orders queue names an order or a room")
+    request: Body = body
+    return request
 
 
 class Orders(Protocol):
