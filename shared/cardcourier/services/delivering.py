@@ -10,7 +10,7 @@ from typing import Protocol
 
 from cardcourier.domain.catalogue import Tenant
 from cardcourier.domain.notice import Notice
-from cardcourier.domain.orders import Header, OrderKey, Unit, slots
+from cardcourier.domain.orders import EVERYTHING, Header, OrderKey, Unit, slots
 from cardcourier.domain.protocol import Actor, Lost
 from cardcourier.domain.states import HANDED_OVER, State
 from cardcourier.errors import Refused
@@ -119,7 +119,7 @@ class Deliverer:
             code=self.links.code_of(header),
             items=Counter(unit.sku for unit in about),
             delivered=sum(unit.holds_card for unit in live),
-            total=len(live),
+            total=promised(header, units),
             expires_at=self.clock() + LINK_DAYS * DAY,
             round=self.clock() if kind == "again" else sum(unit.gen for unit in live) * 1000 + len(about),
         )
@@ -130,6 +130,18 @@ class Deliverer:
         )
         outcome = self.orders.hand_over(seen, done, actor)
         return (outcome.old or seen) if isinstance(outcome, Lost) else outcome
+
+
+def promised(header: Header, units: Sequence[Unit]) -> int:
+    """How many cards the order gets in the end, written yet or not; what was stopped does not count."""
+    firsts = {unit.line: unit for unit in units if unit.n == 1}
+    total = 0
+    for line in header.lines:
+        plan = firsts[line.id].plan if line.id in firsts else None
+        cards = 1 if plan is None else sum(part.quantity for part in plan)
+        stopped = sum(stop.rpartition("/")[0] == line.id for stop in header.stops)
+        total += max(0, line.quantity - stopped) * cards
+    return 0 if EVERYTHING in header.stops else total
 
 
 def complete(header: Header, units: Sequence[Unit]) -> bool:
