@@ -17,6 +17,7 @@ from tests.integration.shop import (
     Merchant,
     acting,
     call,
+    merchant_of,
     paid,
     raw_items,
     rfc3339,
@@ -35,7 +36,8 @@ def open_cloud(cloud):
 
 @pytest.fixture
 def merchant(open_cloud):
-    return Merchant(open_cloud)
+    with merchant_of(open_cloud) as merchant:
+        yield merchant
 
 
 def an_event(order="A-1", **data):

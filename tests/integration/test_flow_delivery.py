@@ -1,0 +1,239 @@
+"""From the allocated card to the buyer: mails, links, and what happens when one of them fails."""
+
+import re
+
+import pytest
+
+from cardcourier import wiring
+from cardcourier.adapters.tables import keys
+from cardcourier.clock import now_ms
+from tests.integration.shop import (
+    Browser,
+    Log,
+    acting,
+    change_item,
+    failed,
+    merchant_of,
+    messages,
+    overdue,
+    shopify_order,
+    still,
+)
+
+LINK = re.compile(r"(http://127\.0\.0\.1:\d+)(/r/[\w-]{32})(?![\w-])")
+CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")
+
+
+@pytest.fixture(scope="module")
+def open_cloud(cloud):
+    with acting(cloud):
+        yield cloud
+
+
+@pytest.fixture
+def merchant(open_cloud):
+    with merchant_of(open_cloud) as merchant:
+        merchant.sell("MONTH", cards=5, name_en="Mango TV, a month")
+        yield merchant
+
+
+def settle(*answers, merchant):
+    assert [answer.status for answer in answers] == [200] * len(answers)
+    merchant.cloud.wait_idle()
+
+
+def asks(merchant, *orders, kind="deliver"):
+    return [{"kind": kind, "tenant": merchant.id, "shop": merchant.own, "order": order} for order in orders]
+
+
+def deliver(merchant, *orders):
+    return merchant.cloud.invoke("delivery", messages("delivery", *asks(merchant, *orders)))
+
+
+def undelivered(merchant, order):
+    """As if the worker had died after the mail and before it committed the hand-over."""
+    key = merchant.key_of(order)
+    for unit in merchant.order(order)[1]:
+        change_item(keys.unit(key, unit.line, unit.n), st={"S": "ALLOCATED"})
+    due = {"N": str(now_ms() + 60_000)}
+    change_item(keys.header(key), d={"S": keys.timer("ORDER", keys.order_pk(key))}, due=due)
+
+
+# ---------------------------------------------------------------- mails
+
+
+def test_a_mail_holds_the_link_and_the_pick_up_code_and_never_the_card(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 2)), merchant=merchant)
+    [mail] = merchant.mails("A-1")
+    for form in ("text", "html"):
+        assert {path for _, path in LINK.findall(mail[form])} == {f"/r/{merchant.token('A-1')}"}
+        assert CODE.findall(mail[form]) == [merchant.pick_up("A-1")]
+    assert not any(code in str(mail) for code in merchant.codes.values())
+    assert LINK.search(mail["text"])[1] == merchant.cloud.url
+    [one, two] = merchant.order("A-1")[1]
+    assert one.delivered_by == two.delivered_by == f"mail:{mail['id']}"
+    assert Browser(merchant.cloud).get(LINK.search(mail["text"])[2]).status == 200
+
+
+def test_the_mail_speaks_the_buyers_language(merchant):
+    buyer = {"email": "smith@example.com", "language": "en-GB"}
+    settle(merchant.pay("A-1", ("MONTH", 1), buyer=buyer), merchant=merchant)
+    [mail] = merchant.mails_to("smith@example.com")
+    assert "Mango TV, a month" in mail["text"]
+    assert "您" not in mail["text"]
+
+
+def test_a_late_card_has_a_mail_of_its_own(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 6)), merchant=merchant)
+    early = merchant.mails("A-1")
+    assert "5 张" in early[0]["subject"]
+    merchant.restock("MONTH", 1)
+    merchant.cloud.wait_idle()
+    last, *before = merchant.mails("A-1")
+    assert (before, "张" in last["subject"]) == (early, False)
+    assert LINK.findall(early[0]["text"]) == LINK.findall(last["text"])
+    assert merchant.counts("A-1") == {"DELIVERED": 6}
+
+
+@pytest.mark.parametrize(
+    ("buyer", "refused"),
+    [
+        ({}, 0),
+        ({"phone": "13800138000"}, 0),
+        ({"email": "a,b@example.com"}, 1),
+        ({"email": "a@b..example"}, 1),
+    ],
+    ids=["nobody", "phone", "comma", "dots"],
+)
+def test_who_cannot_be_mailed_still_has_the_link(merchant, buyer, refused):
+    log = Log(merchant.cloud)
+    settle(merchant.pay("A-1", ("MONTH", 1), buyer=buyer), merchant=merchant)
+    [unit] = merchant.order("A-1")[1]
+    assert (str(unit.state), unit.delivered_by) == ("DELIVERED", "link")
+    assert log.metric("MailFailed") == refused
+    assert "example" not in "".join(line for line in log.text.splitlines() if "mail refused" in line)
+    shown = Browser(merchant.cloud).program(f"/r/{merchant.token('A-1')}/reveal")
+    assert [card["code"] for card in shown.json["cards"]] == [merchant.codes[unit.card]]
+
+
+def test_a_replaced_card_is_told(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+    browser, path = Browser(merchant.cloud), f"/r/{merchant.token('A-1')}"
+    [bad] = [card["code"] for card in browser.program(f"{path}/reveal").json["cards"]]
+    wiring.replacer().replace(merchant.key_of("A-1"), "1", 1, "staff", "invalid", "request")
+    merchant.cloud.wait_idle()
+    last, first = merchant.mails("A-1")
+    assert (first["subject"] != last["subject"], bad in str(last)) == (True, False)
+    assert (merchant.counts("A-1"), merchant.pool("MONTH")) == ({"DELIVERED": 1}, 3)
+    shown = browser.program(f"{path}/reveal", {"proof": merchant.pick_up("A-1")}).json["cards"]
+    assert [card["code"] for card in shown] != [bad]
+
+
+# ---------------------------------------------------------------- failing and trying again
+
+
+def test_a_number_that_is_the_id_again_is_delivered(merchant):
+    settle(
+        merchant.shopify_says("orders/paid", shopify_order(601, (1, "MONTH", 1, "9.00"))), merchant=merchant
+    )
+    assert merchant.order("601", merchant.shopify)[0].number == "#601"
+    assert merchant.counts("601", merchant.shopify) == {"DELIVERED": 1}
+
+
+def test_dying_after_the_mail_repeats_the_same_link(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+    [card] = [unit.card for unit in merchant.order("A-1")[1]]
+    with still(merchant.cloud):
+        undelivered(merchant, "A-1")
+        assert failed(deliver(merchant, "A-1")) == []
+    again, first = merchant.mails("A-1")
+    assert (LINK.findall(again["text"]), CODE.findall(again["text"])) == (
+        LINK.findall(first["text"]),
+        CODE.findall(first["text"]),
+    )
+    [unit] = merchant.order("A-1")[1]
+    assert (unit.card, str(unit.state)) == (card, "DELIVERED")
+
+
+def test_a_lost_delivery_message_is_found_by_the_sweeper(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 2)), merchant=merchant)
+    with still(merchant.cloud):
+        undelivered(merchant, "A-1")
+        overdue(merchant, "A-1")
+        merchant.cloud.run_schedule("release")
+    merchant.cloud.wait_idle()
+    assert merchant.counts("A-1") == {"DELIVERED": 2}
+    assert merchant.order("A-1")[0].due is None
+
+
+@pytest.mark.parametrize("cold", [False, True], ids=["mail", "keys and mail"])
+def test_while_mail_is_away_nothing_is_committed(merchant, cold):
+    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+    if cold:
+        merchant.cloud.cold_start()
+    with still(merchant.cloud):
+        undelivered(merchant, "A-1")
+        with merchant.cloud.outage():
+            assert failed(deliver(merchant, "A-1")) == ["m0"]
+        assert merchant.counts("A-1") == {"ALLOCATED": 1}
+        before = len(merchant.mails("A-1"))
+        assert failed(deliver(merchant, "A-1")) == []
+        assert (merchant.counts("A-1"), len(merchant.mails("A-1"))) == ({"DELIVERED": 1}, before + 1)
+
+
+def test_one_bad_message_or_order_fails_alone(merchant):
+    settle(*(merchant.pay(order, ("MONTH", 1)) for order in ("A-1", "A-2", "A-3")), merchant=merchant)
+    contact = bytearray(merchant.order("A-2")[0].contact)
+    contact[-1] ^= 1
+    first, spoiled, last, unknown = asks(merchant, "A-1", "A-2", "A-3", "no such order")
+    wrong = ["not json", "[]", {"kind": "deliver"}]
+    with still(merchant.cloud):
+        for order in ("A-1", "A-2", "A-3"):
+            undelivered(merchant, order)
+        change_item(keys.header(merchant.key_of("A-2")), contact={"B": bytes(contact)})
+        log = Log(merchant.cloud)
+        answer = merchant.cloud.invoke(
+            "delivery", messages("delivery", first, *wrong, spoiled, unknown, last)
+        )
+    assert failed(answer) == ["m1", "m2", "m3", "m4"]
+    assert [merchant.counts(order) for order in ("A-1", "A-2", "A-3")] == [
+        {"DELIVERED": 1},
+        {"ALLOCATED": 1},
+        {"DELIVERED": 1},
+    ]
+    assert log.text.count('"message failed"') == 4
+
+
+def test_one_bad_request_for_a_pass_fails_alone(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+    good = {"kind": "order", "tenant": merchant.id, "shop": merchant.own, "order": "A-1"}
+    wrong = [
+        "not json",
+        "[]",
+        "{}",
+        {"kind": "order", "tenant": 1},
+        {"kind": "room", "tenant": "t", "room": "X"},
+    ]
+    lost = {"kind": "room", "tenant": merchant.id, "room": "NO SUCH ROOM", "ref": "MONTH"}
+    answer = merchant.cloud.invoke("allocation", messages("orders", *wrong, good, lost, good))
+    assert failed(answer) == ["m0", "m1", "m2", "m3", "m4", "m6"]
+    assert (merchant.counts("A-1"), merchant.pool("MONTH")) == ({"DELIVERED": 1}, 4)
+
+
+def test_a_repeated_message_mails_once(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+    deliver(merchant, "A-1", "A-1", "A-1")
+    deliver(merchant, "A-1")
+    assert len(merchant.mails("A-1")) == 1
+
+
+def test_a_card_refunded_before_it_was_handed_over_is_not_mailed(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+    with still(merchant.cloud):
+        undelivered(merchant, "A-1")
+        merchant.refund("A-1")
+        assert failed(deliver(merchant, "A-1")) == []
+        assert merchant.counts("A-1") == {"ALLOCATED": 1}
+    merchant.cloud.wait_idle()
+    assert (merchant.counts("A-1"), len(merchant.mails("A-1"))) == ({"RETURNED": 1}, 1)
+    assert merchant.pool("MONTH") == 5
