@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -48,8 +49,8 @@ def _buy(work: tuple[dict[str, str], list[dict[str, str]]]) -> None:
                 passes.run(body, {}, "race", now_ms() + 60_000, again=True)
                 return
             except Unavailable:
-                # As the queue would: asked again.
-                continue
+                # As from the queue: asked again, a little later.
+                time.sleep(0.2)
 
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(buy, bodies))

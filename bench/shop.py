@@ -19,22 +19,16 @@ KEY = b"a signing secret of thirty-two b"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
-class StillCloud(Cloud):
-    """Engines, resources and functions, but nothing that calls the functions by itself."""
-
-    def _start_sources(self) -> None:
-        self._undo.callback(lambda: None)
-
-
 @contextmanager
 def cloud(*, still: bool = False, **options: Any) -> Iterator[Cloud]:
     """A fresh local cloud; this process then has its functions' environment."""
-    with TemporaryDirectory(prefix="cardcourier-bench-") as folder:
-        make = StillCloud if still else Cloud
-        with make(Path(folder) / "cloud", fresh=True, quiet=True, **options) as running:
-            os.environ.update(running.environment)
-            _forget()
-            yield running
+    with (
+        TemporaryDirectory(prefix="cardcourier-bench-") as folder,
+        Cloud(Path(folder) / "cloud", fresh=True, quiet=True, sources=not still, **options) as running,
+    ):
+        os.environ.update(running.environment)
+        _forget()
+        yield running
 
 
 def _forget() -> None:

@@ -319,6 +319,8 @@ class Cloud:
                 return f"{url.rpartition('/')[2]}: {counts} waiting, in work, delayed"
         streams = [source for source in self._sources if isinstance(source, StreamSource)]
         while any(source.caught_up_since < began for source in streams):
+            for source in streams:
+                source.hurry()
             if time.monotonic() > deadline:
                 return "a stream is still read"
             time.sleep(0.01)

@@ -46,6 +46,7 @@ class StreamSource(threading.Thread):
         self._wire = Wire(resources.endpoints["dynamodbstreams"], STREAMS)
         self._arn = spec["Stream"]
         self._size = int(spec.get("BatchSize", 100))
+        self._window = float(spec.get("MaximumBatchingWindowInSeconds", 0))
         self._partial = "ReportBatchItemFailures" in spec.get("FunctionResponseTypes", [])
         self._bisect = bool(spec.get("BisectBatchOnFunctionError"))
         self._retries = int(spec.get("MaximumRetryAttempts", -1))
@@ -55,11 +56,17 @@ class StreamSource(threading.Thread):
         self._done: dict[str, str] = json.loads(self._file.read_text()) if self._file.exists() else {}
         self._iterators: dict[str, str] = {}
         self._stopping = threading.Event()
+        self._hurry = threading.Event()
         self.caught_up_since = 0.0
 
     def stop(self) -> None:
         """Read no further; a batch in work is finished first."""
         self._stopping.set()
+        self._hurry.set()
+
+    def hurry(self) -> None:
+        """Look now, and let no batch fill."""
+        self._hurry.set()
 
     def run(self) -> None:
         with contextlib.closing(self._wire):
@@ -81,7 +88,13 @@ class StreamSource(threading.Thread):
             if full is None:
                 self.caught_up_since = asked
             if not full:
-                self._stopping.wait(pause)
+                self._pause(pause if full is None else max(pause, self._window))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, so that a batch may fill, unless somebody waits for us."""
+        if not self._stopping.is_set():
+            self._hurry.wait(seconds)
+        self._hurry.clear()
 
     def _round(self) -> bool | None:
         """Read every shard once: None when nothing was there, True when there is probably more."""

@@ -98,7 +98,7 @@ def guarded(text: str) -> str:
     """A text that no spreadsheet runs as a formula, and no long id turns into a rounded number."""
     if _REWRITTEN.fullmatch(text):
         return text + "\t"
-    if text.startswith(_CONTROL) or text.lstrip(_BLANK).startswith(_FORMULA):
+    if text.lstrip(_BLANK).startswith(_CONTROL + _FORMULA):
         text = "'" + text
     return text.replace("\0", "\ufffd")
 
