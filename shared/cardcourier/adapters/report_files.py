@@ -23,7 +23,8 @@ from cardcourier.errors import Refused
 
 MOST_WORKBOOK_ROWS = 200_000
 
-_BLANK = " \t\r\n\f\v\0\u00a0\u200b\u200e\u200f\u2060\u3000\ufeff"
+_SPACES = " \f\v\u00a0\u200b\u200e\u200f\u2060\u3000\ufeff"
+_BLANK = _SPACES + "\t\r\n\0"
 _FORMULA = tuple("=+-@＝＋－＠﹢﹣−")
 _CONTROL = ("\t", "\r", "\n", "\0")
 _REWRITTEN = re.compile(r"0\d+|\d{12,}|\d+(\.\d+)?[eE]\+?\d+", re.ASCII)
@@ -98,7 +99,7 @@ def guarded(text: str) -> str:
     """A text that no spreadsheet runs as a formula, and no long id turns into a rounded number."""
     if _REWRITTEN.fullmatch(text):
         return text + "\t"
-    if text.lstrip(_BLANK).startswith(_CONTROL + _FORMULA):
+    if text.lstrip(_SPACES).startswith(_CONTROL) or text.lstrip(_BLANK).startswith(_FORMULA):
         text = "'" + text
     return text.replace("\0", "\ufffd")
 
