@@ -1,8 +1,8 @@
 """Serve a waiting room, the oldest payment first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
@@ -12,9 +12,11 @@ from cardcourier.domain.protocol import Pool
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import STALE, WaitingUnit
 from cardcourier.services.allocating import Allocator, pool_of
+from cardcourier.services.sweeping import LOOK_AHEAD
 
 WAVE = 8
 PLENTY = 64
+AT_ONCE = 1_000
 
 
 class Waiting(Protocol):
@@ -50,6 +52,22 @@ class Drainer:
     catalogue: FreshCatalogue
     passes: Passes
     clock: Callable[[], int]
+    _announced: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def announce(self, units: Iterable[Unit]) -> None:
+        """Have a presale looked at when it opens, if that is sooner than the sweeper may come by.
+
+        A worker does so once for each release, and for whoever waits since its last second.
+        """
+        for tenant, sku in {(unit.key.tenant, unit.ref) for unit in units if unit.room is Room.PRE}:
+            product = self.catalogue.product(tenant, sku)
+            if product is None or product.release_at is None:
+                continue
+            known = self._announced.get((tenant, sku)) == product.release_at
+            if known and product.release_at > self.clock() + AT_ONCE:
+                continue
+            if self._come_back(tenant, Room.PRE, sku, product.release_at):
+                self._announced[tenant, sku] = product.release_at
 
     def drain(self, tenant: str, room: Room, ref: str, rid: str, until: int) -> int:
         """Serve the room until it is empty, its gate is closed again, or `until` (epoch ms).
@@ -60,7 +78,8 @@ class Drainer:
         self.catalogue.forget()
         product = self.catalogue.product(tenant, ref) if room is not Room.MAP else None
         if room is Room.PRE and product and product.release_at and product.release_at > self.clock():
-            return self._come_back(tenant, room, ref, product.release_at)
+            self._come_back(tenant, room, ref, product.release_at)
+            return 0
         if product is not None:
             self.allocator.picker.restocked(pool_of(product))
         orders = iter(dict.fromkeys(unit.key for unit in self.waiting.waiting(tenant, room, ref)))
@@ -77,12 +96,13 @@ class Drainer:
             self.rooms.remove_room(tenant, room, ref, touched)
         return served
 
-    def _come_back(self, tenant: str, room: Room, ref: str, release_at: int) -> int:
+    def _come_back(self, tenant: str, room: Room, ref: str, release_at: int) -> bool:
         """Too early: a message asks again at the second, unless the sweeper will be there before."""
         left = release_at - self.clock()
-        if left <= 120_000:
-            self.passes.room(tenant, room, ref, max(1, -(-left // 1000)))
-        return 0
+        if left > LOOK_AHEAD:
+            return False
+        self.passes.room(tenant, room, ref, max(1, -(-left // 1000)))
+        return True
 
     def _wave(self, product: Product | None, room: Room) -> int:
         """Side by side while there is plenty; one by one near the end, so that the oldest win exactly."""

@@ -55,16 +55,15 @@ class Passes:
         )
         return headers
 
-    def run(
-        self, body: Body, headers: dict[OrderKey, Header], rid: str, until: int, *, again: bool
-    ) -> int:
+    def run(self, body: Body, headers: dict[OrderKey, Header], rid: str, until: int, *, again: bool) -> int:
         """Serve one request; `again` says that it was tried before. Returns how many orders it touched."""
         if body["kind"] == "room":
             return self.drainer.drain(body["tenant"], Room(body["room"]), body["ref"], rid, until)
         key = _key(body)
         # A header serves the first pass only: a second request of the same batch reads it anew.
         header = headers.pop(key, None)
-        self.allocator.run(key, rid, header, known=again or bool(header and header.stops))
+        units = self.allocator.run(key, rid, header, known=again or bool(header and header.stops))
+        self.drainer.announce(units)
         return 1
 
 
