@@ -6,6 +6,7 @@ starts with no more than it needs.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import cache
 from random import SystemRandom
@@ -72,6 +73,8 @@ if TYPE_CHECKING:
 
 logger = Logger()
 metrics = Metrics()
+# A call that counted nothing is no event: a page that was looked at, a sweep that found nothing.
+warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 CONNECT_SECONDS = 1
 READ_SECONDS = 3
