@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cardcourier.domain.states import Room
-from tests.order_world import KEY, NOON, OTHER, World
+from tests.order_world import KEY, NOON, OTHER, Gate, World
 
 SOON = NOON + 3_600_000
 
@@ -220,6 +220,20 @@ def unmapped_waiting(world):
     world.run(KEY)
 
 
+def unmapped_without_stock(world):
+    _world(world, 0, 2)
+    world.map("a")
+    world.run(KEY)
+
+
+def two_lines_of_a_presale_half_done(world):
+    world.sell("A", 0, release_at=SOON)
+    world.map("a", ("A", 1))
+    world.pay(KEY, ("a", 1), ("a", 1))
+    world.run(KEY, gate=Gate(2, "killed after"))
+    world.change_product("A", release_at=NOON - 1)
+
+
 def bundle(world):
     _world(world, 2, 2)
     world.map("a", ("A", 1), ("B", 2))
@@ -343,6 +357,10 @@ scenario(unmapped_waiting, full_refund, a_pass)
 scenario(unmapped_waiting, refund_of_the_first, a_pass, mapped, a_pass)
 scenario(unmapped_waiting, mapped, refund_of_the_first, a_pass)
 scenario(unmapped_waiting, mapped, refund_of_one, a_pass)
+scenario(unmapped_without_stock, refund_of_the_first, mapped, a_pass)
+scenario(unmapped_without_stock, mapped, a_pass, refund_of_the_first, import_of_two, a_pass)
+scenario(two_lines_of_a_presale_half_done, import_of_two, a_pass, known=True)
+scenario(two_lines_of_a_presale_half_done, import_of_two, full_refund, a_pass, known=True)
 scenario(bundle, a_pass)
 scenario(bundle, refund_of_one, a_pass)
 scenario(bundle, mapped, a_pass)

@@ -12,7 +12,6 @@ from random import Random
 from cardcourier.domain.catalogue import Listing, Product, Shop
 from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Unit, slots
-from cardcourier.domain.policy import line_hold, order_hold
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost
 from cardcourier.domain.states import DRIVEN, HANDED_OVER, Room, State
 from cardcourier.domain.stock import Marker
@@ -653,12 +652,11 @@ class World:
             assert unit.due is None or unit.waiting, f"{unit} keeps its timer"
 
     def _check_waits_rightly(self, header, line, unit, dump):
-        shop, rows = self.catalogue.shop_, self.catalogue.listings("", "", line.item, line.variant)
         product = self.catalogue.products.get(unit.sku)
         closed = bool(product and product.release_at and product.release_at > self.now)
         reasons = {
-            Room.MAP: not rows,
-            Room.AMOUNT: bool(order_hold(header, shop) or line_hold(header, line, shop, rows)),
+            Room.MAP: not self.catalogue.listings("", "", line.item, line.variant),
+            Room.AMOUNT: not header.approved,
             Room.PRE: closed,
             Room.BACK: closed or all(sku != unit.sku for sku, _ in dump.markers),
         }

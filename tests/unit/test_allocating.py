@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cardcourier.domain.orders import Part
 from cardcourier.domain.states import Room, State
@@ -79,6 +81,91 @@ def test_when_an_answer_is_lost_the_timer_stands(scenario):
         world.run(KEY, known=scenario.known, gate=again)
         if "clear_timer" not in again.calls[:-1] and before is not None:
             assert timer(world) is not None, f"{name} was not answered"
+
+
+# -- anything at all, in any order --------------------------------------------------------------------
+
+MAPPINGS = [(), (("A", 1),), (("B", 1),), (("A", 1), ("B", 2)), (("A", 2),), (("", 1),)]
+KEYS = st.sampled_from([KEY, OTHER])
+HOWS = st.sampled_from([None, *OF_WRITES])
+
+
+def stop_of(world, key, what):
+    if what == "all":
+        world.stop(key)
+    elif what.startswith("one of "):
+        world.stop(key, pieces=((what[7:], 1),))
+    else:
+        world.stop(key, named=(what,))
+
+
+def a_pass(world, key, known, at, how, meanwhile):
+    gate = Gate(at if how else 0, how or "before", lambda: perform(world, meanwhile))
+    world.run(key, known=known, gate=gate)
+
+
+STEPS = {
+    "pay": lambda world, key, lines, right: world.pay(key, *lines, amount=None if right else 1),
+    "stop": stop_of,
+    "approve": lambda world, key: world.approve(key),
+    "map": lambda world, item, mapping: world.map(item, *mapping),
+    "stock": lambda world, sku, cards: world.stock(sku, cards),
+    "release": lambda world, sku, at: world.change_product(sku, release_at=at and world.now + at),
+    "limit": lambda world, most: setattr(
+        world.catalogue, "shop_", replace(world.catalogue.shop_, max_quantity=most)
+    ),
+    "show": lambda world, key: world.show(key),
+    "deliver": lambda world, key: world.deliver(key),
+    "land": lambda world: world.land(),
+    "wait": lambda world, milliseconds: setattr(world, "now", world.now + milliseconds),
+    "pass": a_pass,
+}
+
+
+def perform(world, steps):
+    for name, *what in steps:
+        STEPS[name](world, *what)
+
+
+def steps_with(inner):
+    lines = st.lists(st.tuples(st.sampled_from("ax"), st.integers(0, 3)), min_size=1, max_size=2)
+    stops = st.sampled_from(["all", "one of l1", "one of l2", "l1/1", "l1/2", "l2/1"])
+    passes = st.tuples(st.just("pass"), KEYS, st.booleans(), st.integers(1, 9), HOWS, inner)
+    return st.lists(
+        st.one_of(
+            passes,
+            passes,
+            st.tuples(st.just("pay"), KEYS, lines, st.booleans()),
+            st.tuples(st.just("stop"), KEYS, stops),
+            st.tuples(st.just("approve"), KEYS),
+            st.tuples(st.just("map"), st.sampled_from("ax"), st.sampled_from(MAPPINGS)),
+            st.tuples(st.just("stock"), st.sampled_from("AB"), st.integers(1, 3)),
+            st.tuples(st.just("release"), st.sampled_from("AB"), st.sampled_from([None, -1, 5_000])),
+            st.tuples(st.just("limit"), st.sampled_from([1, 2, 50])),
+            st.tuples(st.just("show"), KEYS),
+            st.tuples(st.just("deliver"), KEYS),
+            st.tuples(st.just("land")),
+            st.tuples(st.just("wait"), st.sampled_from([1_500, 130_000, 1_000_000])),
+        ),
+        max_size=7,
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(steps_with(steps_with(steps_with(st.just([])))))
+def test_whatever_happens_every_order_comes_to_rest(steps):
+    world = World()
+    world.sell("A", 2)
+    world.sell("B", 2)
+    world.map("a", ("A", 1))
+    world.map("x", ("B", 1))
+    world.pay(KEY, ("a", 2))
+
+    perform(world, steps)
+    world.check()
+    world.settle()
+    world.land()
+    world.settle()
 
 
 # -- the common case ----------------------------------------------------------------------------------
