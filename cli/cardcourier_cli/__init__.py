@@ -1,0 +1,9 @@
+"""The command line of CardCourier: what a merchant does from a terminal, over the API.
+
+main        the commands and their options, and how every ending becomes an exit code
+config      where the API is and with which key, from the environment or a profile
+client      requests, repeated safely, and errors
+output      data on stdout as a table, JSON or CSV; words and progress on stderr
+words       what is said to people, in Chinese and English
+scanning    direct sight of the tables, for the one command that checks them
+"""

@@ -1,0 +1,117 @@
+"""Direct sight of the tables, for an operator: the product's own functions have no right to scan.
+
+Names come from the environment (MAIN_TABLE, VAULT_TABLE, JOURNAL_TABLE, SEAL_BUCKET) or from a stack.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cardcourier.adapters.tables.catalogue import thing_of
+from cardcourier.adapters.tables.records import BurntRecord, marker_of, unit_of
+from cardcourier.domain.catalogue import Batch, Job, Tenant
+from cardcourier.services.verifying import Burnt, InVault, OnSale, Seen
+
+Item = dict[str, Any]
+RESOURCES = {
+    "MAIN_TABLE": "MainTable",
+    "VAULT_TABLE": "VaultTable",
+    "JOURNAL_TABLE": "JournalTable",
+    "SEAL_BUCKET": "SealBucket",
+}
+# What is needed of an item and no more: no ciphertext leaves the table.
+_VAULT = {
+    "ProjectionExpression": "pk, #batch, sku",
+    "ExpressionAttributeNames": {"#batch": "batch"},
+}
+
+
+def names_of_stack(stack: str, cloudformation: Any) -> dict[str, str]:
+    """The names of a deployed stack's tables and bucket."""
+    found = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    physical = {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in found}
+    return {name: physical.get(logical, "") for name, logical in RESOURCES.items()}
+
+
+def names_of_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    env = os.environ if environ is None else environ
+    return {name: env.get(name, "") for name in RESOURCES}
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """Reads both tables from end to end, strongly, a page at a time. `tenant` narrows what is seen."""
+
+    dynamodb: Any
+    main_table: str
+    vault_table: str
+    tenant: str = ""
+
+    def vault(self) -> Iterator[InVault]:
+        for item in self._items(self.vault_table, **_VAULT):
+            _, tenant, card = item["pk"]["S"].split("#")
+            if self._ours(tenant):
+                yield InVault(tenant, card, item["batch"]["S"], item["sku"]["S"])
+
+    def main(self) -> Iterator[Seen]:
+        for item in self._items(self.main_table):
+            read = _READ.get(item["pk"]["S"].partition("#")[0])
+            seen = read(item) if read else None
+            if seen is not None and self._ours(_tenant(seen)):
+                yield seen
+
+    def tenants(self) -> list[str]:
+        """Every tenant, or the one that was asked for."""
+        request = {
+            "TableName": self.main_table,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+        }
+        values = {":pk": {"S": "C#-"}, ":sk": {"S": "TENANT#"}}
+        pages = self.dynamodb.get_paginator("query").paginate(**request, ExpressionAttributeValues=values)
+        found = [thing_of(Tenant, item).id for page in pages for item in page["Items"]]
+        return [name for name in found if self._ours(name)]
+
+    def _ours(self, tenant: str) -> bool:
+        return self.tenant in ("", tenant)
+
+    def _items(self, table: str, **options: Any) -> Iterator[Item]:
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **options)
+        return (item for page in pages for item in page["Items"])
+
+
+def _tenant(seen: Seen) -> str:
+    return seen.key.tenant if hasattr(seen, "key") else seen.tenant
+
+
+def _marker(item: Item) -> Seen:
+    pk = item["pk"]["S"]
+    _, tenant, rest = pk.split("#", 2)
+    sku = rest.rsplit("#", 2)[0]
+    marker = marker_of(item)
+    return OnSale(tenant, marker.card, marker.batch, sku, f"{pk}/{item['sk']['S']}")
+
+
+def _of_order(item: Item) -> Seen | None:
+    return unit_of(item) if item["sk"]["S"].startswith("U#") else None
+
+
+def _burnt(item: Item) -> Seen:
+    record = BurntRecord.from_raw_data(item)
+    tenant = record.pk.split("#")[1]
+    return Burnt(tenant, record.card, record.batch or "", record.sku or "", record.unit)
+
+
+def _of_catalogue(item: Item) -> Seen | None:
+    sk = item["sk"]["S"]
+    if sk.startswith("BATCH#"):
+        return thing_of(Batch, item)
+    return thing_of(Job, item) if sk.startswith("JOB#") else None
+
+
+_READ: Mapping[str, Callable[[Item], Seen | None]] = {
+    "P": _marker,
+    "O": _of_order,
+    "X": _burnt,
+    "C": _of_catalogue,
+}
