@@ -22,6 +22,10 @@ BANNER = """
   函数日志 log        {cloud.log}
   引擎 engines        tables {cloud.tables.name} {cloud.tables.endpoint}, rest {cloud.services.name} \
 {cloud.services.endpoint}
+  首次使用 first time in another terminal:
+    export CARDCOURIER_URL={cloud.url}
+    export CARDCOURIER_BOOTSTRAP_SECRET="$(cat {secret})"
+    {command} bootstrap --help
   Ctrl-C 停止并保存 stops and saves
 """
 
@@ -31,8 +35,13 @@ def serve(data: Path, *, fresh: bool) -> None:
     asked_to_stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_stop.set())
+    print("  启动中 starting …", flush=True)
     with Cloud(data, fresh=fresh) as cloud:
-        print(BANNER.format(cloud=cloud), flush=True)
+        secret = cloud.data / "bootstrap-secret"
+        secret.touch(mode=0o600)
+        secret.write_text(cloud.bootstrap_secret(), "utf-8")
+        command = Path(sys.executable).parent / "cardcourier"
+        print(BANNER.format(cloud=cloud, secret=secret, command=command), flush=True)
         asked_to_stop.wait()
         print("  停止中 stopping …", flush=True)
 
