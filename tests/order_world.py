@@ -547,19 +547,15 @@ class World:
         for line in header.lines:
             for slot in self._missing(header, line, units):
                 raise AssertionError(f"{slot} is missing")
-            if all(header.stopped(line.id, piece) for piece in range(1, line.quantity + 1)):
+            if header.line_stopped(line):
                 self.finished |= {(key, line.id, piece) for piece in range(1, line.quantity + 1)}
 
     def _stands_for_a_line(self, unit):
         """A held placeholder of a line nobody has mapped stays while another piece of it is owed."""
         header = self.store.header(unit.key)
         line = next(line for line in header.lines if line.id == unit.line)
-        return (
-            unit.state is State.HELD
-            and unit.n == 1
-            and unit.plan is None
-            and not all(header.stopped(line.id, piece) for piece in range(1, line.quantity + 1))
-        )
+        placeholder = unit.state is State.HELD and unit.n == 1 and unit.plan is None
+        return placeholder and not header.line_stopped(line)
 
     def _missing(self, header, line, units):
         first = units.get(f"{line.id}#0001")
