@@ -161,7 +161,7 @@ class Links:
 
     def mail_hash(self, number: str, email: str) -> str:
         """Under which an order is found by its number and the buyer's address, in any case and spacing."""
-        folded = ["".join(text.split()).casefold() for text in (number.lstrip("#"), email)]
+        folded = ["".join(text.split()).casefold().lstrip("#") for text in (number, email)]
         return keyed_hash(self._key(), "mail-row", *folded).hex()
 
     def _key(self) -> bytes:
