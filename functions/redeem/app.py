@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> web.Answer:
         logger.info("visitor slowed down")
         return requests.answer(event, LockedPage(), requests.language_of(event))
     except Refused as error:
-        return web.problem(error, rid)
+        return requests.protected(web.problem(error, rid))
     except CardCourierError as error:
         metrics.add_metric(name="RevealFailed", unit=MetricUnit.Count, value=1)
         logger.exception("nothing shown", code=error.code)
@@ -104,7 +104,8 @@ def _look_up(event: dict[str, Any], form: dict[str, str], visitor: Visitor) -> w
 def _static(name: str) -> web.Answer:
     file = static_files().get(name)
     if file is None:
-        return {"statusCode": 404, "headers": {"content-type": "text/plain"}, "body": "not found"}
+        headers = {"content-type": "text/plain"}
+        return requests.protected({"statusCode": 404, "headers": headers, "body": "not found"})
     return {
         "statusCode": 200,
         "headers": {

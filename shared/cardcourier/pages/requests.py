@@ -29,6 +29,9 @@ from cardcourier.pages.render import (
 
 MOST_FORM_BYTES = 8_192
 COOKIE_SECONDS = 30 * 86_400
+SLOWED_SECONDS = 60
+AWAY_SECONDS = 5
+PROTECTED = {name.lower(): value for name, value in HEADERS.items()}
 
 
 def form_of(event: web.Event) -> dict[str, str]:
@@ -41,7 +44,7 @@ def form_of(event: web.Event) -> dict[str, str]:
             fields = json.loads(raw)
             return {name: value for name, value in fields.items() if isinstance(value, str)}
         return dict(parse_qsl(raw.decode(), max_num_fields=20))
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise Refused("bad_request", "The form cannot be read.") from error
 
 
@@ -79,11 +82,7 @@ def answer(event: web.Event, page: Page, language: Language, cookie: str = "") -
     """The page as HTML, or as JSON for who asks for it."""
     as_program = "application/json" in web.headers(event).get("accept", "")
     status, html = _rendered(page, language)
-    reply: web.Answer = {
-        "statusCode": int(status),
-        "headers": {name.lower(): value for name, value in HEADERS.items()},
-        "body": html,
-    }
+    reply: web.Answer = {"statusCode": int(status), "headers": PROTECTED | _when(status), "body": html}
     if as_program:
         reply["headers"]["content-type"] = "application/json"
         reply["body"] = json.dumps(as_json(page), ensure_ascii=False)
@@ -112,6 +111,18 @@ def _rendered(page: Page, language: Language) -> tuple[HTTPStatus, str]:
             return HTTPStatus.SERVICE_UNAVAILABLE, render_unavailable(page, language)
 
 
+def _when(status: HTTPStatus) -> dict[str, str]:
+    """When asking again makes sense."""
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        return {"retry-after": str(SLOWED_SECONDS)}
+    return {"retry-after": str(AWAY_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
 def go_to(address: str) -> web.Answer:
     """303: a form's answer is another page."""
-    return {"statusCode": 303, "headers": {"location": address, "cache-control": "no-store"}, "body": ""}
+    return protected({"statusCode": 303, "headers": {"location": address}, "body": ""})
+
+
+def protected(reply: web.Answer) -> web.Answer:
+    """An answer that is no page, with the headers of one."""
+    return reply | {"headers": PROTECTED | reply["headers"]}
