@@ -77,7 +77,7 @@ class Visitor:
 
     @property
     def who(self) -> str:
-        return sha256(self.ip.encode()).hexdigest()[:24]
+        return _hashed(self.ip)
 
 
 class TooMany(Unavailable):
@@ -119,14 +119,15 @@ class Redeem:
         if locked is not None:
             page = self._page(token, header, units, visitor, {})
             return replace(page, locked_until=locked, tries_left=0)
-        if self._proof_needed(header, units, visitor.viewer) and not self._proves(header, proof):
+        proven = self._proves(header, proof)
+        if not proven and self._proof_needed(header, units, visitor.viewer):
             left = self.tokens.miss(subject, now) if proof else None
             page = self._page(token, header, units, visitor, {})
             locked = self.tokens.locked_until(subject, now) if left == 0 else None
             return replace(
                 page, proof_needed=True, proof_failed=bool(proof), tries_left=left, locked_until=locked
             )
-        return self._show(token, header, units, visitor)
+        return self._show(token, header, units, visitor, proven=proven)
 
     def report_problem(self, token: str, visitor: Visitor, ref: str, reason: str, text: str) -> OrderPage:
         """Keep the buyer's report with the order. Raises NotFound, TooMany."""
@@ -159,27 +160,41 @@ class Redeem:
         now = self.clock()
         if not self.tokens.allow("lookup", visitor.who, LOOKUPS_A_MINUTE, MINUTE, now):
             raise TooMany
-        for found in self.codes.find_mail(number, email, now):
-            who = sha256("/".join((found.key.tenant, found.key.shop, found.key.order)).encode())
-            if self.tokens.allow("again", who.hexdigest()[:24], MAILS_A_DAY, DAY, now):
-                self.deliveries.again(found.key)
+        nobody = OrderKey("-", "-", _hashed(f"{number}/{email}"))
+        # Who asks in vain is served by the same steps, so that the time they take tells nothing either.
+        for key in [found.key for found in self.codes.find_mail(number, email, now)] or [nobody]:
+            who = _hashed("/".join((key.tenant, key.shop, key.order)))
+            if self.tokens.allow("again", who, MAILS_A_DAY, DAY, now):
+                self.deliveries.again(key)
 
     # -- showing --------------------------------------------------------------------------------
 
-    def _show(self, token: str, header: Header, units: list[Unit], visitor: Visitor) -> OrderPage:
+    def _show(
+        self, token: str, header: Header, units: list[Unit], visitor: Visitor, *, proven: bool
+    ) -> OrderPage:
         """Commit each showing first, then open the cards; what cannot be shown stays masked."""
         cards: dict[str, Card] = {}
         shown: list[Unit] = []
         for unit in units:
             if unit.holds_card and not header.stopped(unit.line, unit.piece):
-                unit = self._commit(unit, visitor)
+                unit = self._commit(unit, visitor, proven=proven)
                 if visitor.viewer in unit.viewers and unit.view_rid == visitor.rid:
-                    cards[unit.name] = self.vault.open(unit.key.tenant, unit.card)
+                    cards[unit.name] = self._open(unit)
             shown.append(unit)
         return replace(self._page(token, header, shown, visitor, cards), revealed_now=bool(cards))
 
-    def _commit(self, unit: Unit, visitor: Visitor) -> Unit:
-        """Commit one showing; returns the unit as it is now, with our mark only if it was allowed."""
+    def _open(self, unit: Unit) -> Card:
+        """A card that is gone, or its key, is our fault and not a wrong link."""
+        try:
+            return self.vault.open(unit.key.tenant, unit.card)
+        except NotFound as missing:
+            raise Unavailable(missing.code, missing.detail) from missing
+
+    def _commit(self, unit: Unit, visitor: Visitor, *, proven: bool) -> Unit:
+        """Commit one showing; returns the unit as it is now, with our mark only if it was allowed.
+
+        Who finds that another browser was faster is a second browser, and needs proof.
+        """
         for _ in range(ROUNDS):
             actor = Actor("buyer", self.clock(), visitor.rid)
             if unit.state in (State.ALLOCATED, State.DELIVERED):
@@ -193,7 +208,7 @@ class Redeem:
                     view_rid=visitor.rid,
                 )
                 outcome = self.orders.expose(unit, wanted, actor)
-            elif unit.state is State.REVEALED and self._views_left(unit):
+            elif self._may_view_again(unit, visitor, proven=proven):
                 viewers = tuple(dict.fromkeys((*unit.viewers, visitor.viewer)))[-MOST_VIEWERS:]
                 wanted = replace(unit, views=unit.views + 1, viewers=viewers, view_rid=visitor.rid)
                 outcome = self.orders.view_again(unit, wanted, actor)
@@ -205,6 +220,10 @@ class Redeem:
                 return replace(unit, view_rid="")
             unit = outcome.old
         raise Unavailable("unit_busy", "The page is opened in many places at once; try again in a moment.")
+
+    def _may_view_again(self, unit: Unit, visitor: Visitor, *, proven: bool) -> bool:
+        known = proven or visitor.viewer in unit.viewers
+        return unit.state is State.REVEALED and known and self._views_left(unit) > 0
 
     def _views_left(self, unit: Unit) -> int:
         product = self.catalogue.product(unit.key.tenant, unit.sku)
@@ -287,6 +306,10 @@ class Redeem:
             redeem_url=(product.redeem_url or None) if product else None,
             steps=steps,
         )
+
+
+def _hashed(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:24]
 
 
 def _block_state(header: Header, unit: Unit) -> BlockState:
