@@ -21,6 +21,8 @@ Item = dict[str, Any]
 
 BATCH_GET = 100
 BATCH_WRITE = 25
+ROUNDS = 20
+"""How often a batch is sent again for what a busy table left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,9 @@ class Table:
         """Read several items strongly; absent ones are simply missing from the answer."""
         wanted = [_key(key) for key in dict.fromkeys(keys)]
         found: list[Item] = []
-        while wanted:
+        for _ in range(ROUNDS + len(wanted) // BATCH_GET):
+            if not wanted:
+                return found
             page, wanted = wanted[:BATCH_GET], wanted[BATCH_GET:]
             try:
                 answer = self.client.batch_get_item(
@@ -133,12 +137,12 @@ class Table:
                 _unavailable(error)
             found += answer["Responses"].get(self.name, [])
             wanted += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-        return found
+        raise Unavailable("table_busy", "The table did not show all items; try again.")
 
     def put_many(self, records: Iterable[Model]) -> None:
         """Put items without a condition: only for what may be written again and again."""
         wanted = [{"PutRequest": {"Item": item_of(record)}} for record in records]
-        for _ in range(20 + len(wanted) // BATCH_WRITE):
+        for _ in range(ROUNDS + len(wanted) // BATCH_WRITE):
             if not wanted:
                 return
             page, wanted = wanted[:BATCH_WRITE], wanted[BATCH_WRITE:]
