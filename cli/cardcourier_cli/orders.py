@@ -1,5 +1,6 @@
 """Commands about orders: list, show, find, let go, replace, mail again."""
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -50,10 +51,16 @@ def show(context: Context, order: str, shop: Shop = None) -> None:
     now.out.table(found["timeline"], ENTRY_COLUMNS)
 
 
-def find(context: Context, text: str) -> None:
+def find(
+    context: Context,
+    text: Annotated[
+        str, typer.Argument(help="What to look for; - reads it from stdin, as a card should be.")
+    ],
+) -> None:
     """Find orders by any number: order, payment, e-mail, phone, pick-up code, card, last 4."""
     now = session(context)
-    hits = now.api.get("/v1/search", q=text)["items"]
+    wanted = sys.stdin.readline().strip() if text == "-" else text
+    hits = now.api.get("/v1/search", q=wanted)["items"]
     now.out.items(hits, HIT_COLUMNS)
     if not hits:
         raise typer.Exit(Exit.NOT_FOUND)

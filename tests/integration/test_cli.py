@@ -194,12 +194,13 @@ def sold(merchant):
     return merchant
 
 
-def test_an_order_is_listed_shown_found_replaced_and_mailed_again(cli, sold):
+def test_an_order_is_listed_shown_found_replaced_and_mailed_again(cli, sold, monkeypatch):
     assert [row["order"] for row in data(cli("orders", "list", "--status", "delivered"))] == ["A-1"]
     assert data(cli("orders", "show", "#1001"))["order"] == "A-1"
     assert data(cli("orders", "show", "A-1", "--shop", sold.own))["status"] == "delivered"
     bad = shown(sold, "A-1")[0]
-    assert [hit["found_by"] for hit in data(cli("find", bad))] == ["card"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(bad + "\n"))
+    assert [hit["found_by"] for hit in data(cli("find", "-"))] == ["card"]
 
     unit = data(cli("replace", "A-1", "--reason", "已被使用"))
     assert unit["replaced"] == 1 and bad[-4:] not in unit["card"]
