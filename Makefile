@@ -26,7 +26,7 @@ serve: .venv/ready ## run everything on this machine and keep its data
 	@$(PYTHON) -m local serve $(ARGS)
 
 test: .venv/ready browser check ## everything CI runs
-	@$(PYTHON) -m pytest -q $(ARGS)
+	@$(PYTHON) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: .venv/ready ## lint and types
 	@.venv/bin/ruff check .

@@ -15,6 +15,7 @@ from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.views import OrderRow
 
 LANES = 4
+PAGE = 50
 
 
 class OrderRowRecord(Record):
@@ -94,7 +95,7 @@ class ViewsTable:
             condition = OrderRowRecord.pk == f"A#{tenant}#{day}#{part}"
             if before is not None:
                 condition = condition & (OrderRowRecord.sk < before)
-            return self.table.query(condition, ScanIndexForward=False)
+            return self.table.query(condition, ScanIndexForward=False, Limit=PAGE)
 
         rows = heapq.merge(*map(lane, range(LANES)), key=lambda item: str(item["sk"]["S"]), reverse=True)
         return (_order_row(tenant, item) for item in rows)
