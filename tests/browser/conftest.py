@@ -1,38 +1,17 @@
-"""Chromium, a site to look at, and a watch on everything the browser does."""
+"""A site to look at, and a watch on everything the browser does."""
 
-import shutil
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.browser import site as sites
 
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE = {"width": 390, "height": 844}
 
 WATCH = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
 """
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail("Chromium is missing. Type: apt-get install -y chromium fonts-noto-cjk", pytrace=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

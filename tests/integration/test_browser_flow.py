@@ -2,10 +2,8 @@
 
 import pytest
 
-from tests.browser.conftest import PHONE, chromium
+from tests.browser.conftest import PHONE
 from tests.integration.shop import Merchant, acting
-
-__all__ = ["chromium"]
 
 
 @pytest.fixture(scope="module")

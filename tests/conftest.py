@@ -1,0 +1,26 @@
+"""What tests of more than one room need: the browser, one for the whole run."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("Chromium is missing. Type: apt-get install -y chromium fonts-noto-cjk", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()
