@@ -322,7 +322,7 @@ def test_an_order_is_mailed_again_five_times_a_day():
 
 def test_a_problem_is_kept_short_and_with_its_unit():
     world = a_world()
-    page = world.redeem.report_problem("link", a_visitor(), "1#0001", "used", "x" * 900)
+    page = world.redeem.report_problem("link", a_visitor(), "1#0001", "used", "x y " * 300)
     world.redeem.report_problem("link", a_visitor(), "9#0009", "region", "")
     (_, text, about, why), (_, bare, unknown, _) = world.events
     assert (page.problem_sent, len(text), about, why) == (True, 500, "1#0001", "problem:used")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from cardcourier.domain.catalogue import Shop
 from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
+from cardcourier.domain.free_text import without_contacts
 from cardcourier.domain.order_events import (
     Contact,
     Ignored,
@@ -199,7 +200,7 @@ class Intake:
             amount=event.amount,
             currency=event.currency,
             payment=event.payment_id,
-            reason=event.reason,
+            reason=without_contacts(event.reason),
             stops=ALL if event.everything else frozenset(),
             owed=event.pieces,
         )

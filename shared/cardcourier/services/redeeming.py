@@ -11,6 +11,7 @@ from typing import Protocol
 
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product, Tenant
+from cardcourier.domain.free_text import without_cards
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Lost
 from cardcourier.domain.redeem_page import BlockState, CardBlock, OrderPage
@@ -136,7 +137,8 @@ class Redeem:
         header, units = self._order(token)
         about = ref if any(unit.name == ref for unit in units) else ""
         actor = Actor("buyer", self.clock(), visitor.rid, why=f"problem:{reason}")
-        self.notes.put(header.key, f"{reason}: {text}".strip(": ")[:500], about, actor)
+        told = f"{reason}: {without_cards(text)}".strip(": ")
+        self.notes.put(header.key, told[:500], about, actor)
         return replace(self._page(token, header, units, visitor, {}), problem_sent=True)
 
     def look_up(self, visitor: Visitor, number: str, code: str) -> str | None:
