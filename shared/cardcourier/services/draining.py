@@ -11,6 +11,7 @@ from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.protocol import Pool
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import STALE, WaitingUnit
+from cardcourier.errors import Unavailable
 from cardcourier.services.allocating import Allocator, pool_of
 from cardcourier.services.sweeping import LOOK_AHEAD
 
@@ -112,10 +113,13 @@ class Drainer:
 
     def _serve(self, wave: list[OrderKey], rid: str) -> list[Unit]:
         if len(wave) == 1:
-            return self.allocator.run(wave[0], rid, known=True)
+            return self._pass(wave[0], rid)
         with ThreadPoolExecutor(len(wave)) as pool:
-            return [
-                unit
-                for units in pool.map(lambda key: self.allocator.run(key, rid, known=True), wave)
-                for unit in units
-            ]
+            return [unit for units in pool.map(lambda key: self._pass(key, rid), wave) for unit in units]
+
+    def _pass(self, key: OrderKey, rid: str) -> list[Unit]:
+        """An order that cannot be settled now holds nobody up: its own timer, or the next sweep, asks again."""
+        try:
+            return self.allocator.run(key, rid, known=True)
+        except Unavailable:
+            return []

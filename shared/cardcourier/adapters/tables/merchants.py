@@ -116,9 +116,7 @@ class MerchantsTable:
     def change_product(self, product: Product, seen_ver: int, now: int, by: str) -> None:
         self._change([(product_key(product.tenant, product.sku), product)], seen_ver, now, by)
 
-    def listings(
-        self, tenant: str, shop: str, after: str | None, limit: int
-    ) -> Page[tuple[Listing, ...]]:
+    def listings(self, tenant: str, shop: str, after: str | None, limit: int) -> Page[tuple[Listing, ...]]:
         """All rows of each listing together."""
         pk, sk = keys.listings(tenant, shop), DocumentRecord.sk
         condition = (DocumentRecord.pk == pk) & (sk > after) if after else DocumentRecord.pk == pk

@@ -103,7 +103,8 @@ class OrdersTable:
             keys.unit(first.key, slot.line, slot.n)
             for first in units
             for line in headers[first.key].lines
-            if line.id == first.line
+            # A held unit stands for its whole line: there are no others yet, however many were ordered.
+            if line.id == first.line and first.state is not State.HELD
             for slot in slots(line.id, line.quantity, first.plan or ())
             if slot.n > 1
         ]
