@@ -349,7 +349,7 @@ def test_unknown_expired_and_withdrawn_links_look_the_same(merchant, page, brows
 def test_a_reported_problem_is_kept_with_the_order(merchant, page, browse):
     browser = browse()
     answer = browser.form(
-        f"{page}/problem", {"reason": "used", "ref": "1#0001", "text": "已被使用 " + "用 " * 900}
+        f"{page}/problem", {"reason": "used", "ref": "1#0001", "text": "已被使用 " + "用 " * 400}
     )
     assert answer.status == 200
     assert browser.program(f"{page}/problem", {"reason": "region", "ref": "9#0009"}).json["problem_sent"]
