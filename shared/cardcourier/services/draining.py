@@ -118,7 +118,7 @@ class Drainer:
             return [unit for units in pool.map(lambda key: self._pass(key, rid), wave) for unit in units]
 
     def _pass(self, key: OrderKey, rid: str) -> list[Unit]:
-        """An order that cannot be settled now holds nobody up: its own timer, or the next sweep, asks again."""
+        """An order that cannot be settled now holds nobody up: a timer or the next sweep asks again."""
         try:
             return self.allocator.run(key, rid, known=True)
         except Unavailable:
