@@ -13,10 +13,11 @@ import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator
 from random import SystemRandom
-from typing import Any, NoReturn
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cardcourier.adapters.tables.writes import code_of, unavailable
 from cardcourier.domain.journal import (
     LANES,
     JournalLine,
@@ -239,18 +240,18 @@ class JournalTable:
         try:
             self._client.put_item(TableName=self._table, Item=item, **condition)
         except ClientError as error:
-            if _code(error) == "ConditionalCheckFailedException":
+            if code_of(error) == "ConditionalCheckFailedException":
                 return False
-            _unavailable(error)
+            unavailable(error)
         except BotoCoreError as error:
-            _unavailable(error)
+            unavailable(error)
         return True
 
     def _call(self, name: str, **request: Any) -> Item:
         try:
             answer: Item = getattr(self._client, name)(**request)
         except (BotoCoreError, ClientError) as error:
-            _unavailable(error)
+            unavailable(error)
         return answer
 
 
@@ -272,16 +273,3 @@ def _manifest_key(tenant: str, seq: int) -> Key:
 
 def _key(key: Key) -> Item:
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _unavailable(error: BotoCoreError | ClientError) -> NoReturn:
-    code = _code(error) if isinstance(error, ClientError) else type(error).__name__
-    if code in {"ValidationException", "AccessDeniedException", "ResourceNotFoundException"}:
-        raise error
-    raise Unavailable(
-        "journal_unavailable", "The journal did not answer for sure; try again.", cause=code
-    ) from error

@@ -107,17 +107,17 @@ class Table:
             changed: Item = answer.get("Attributes", {})
             return changed
         except ClientError as error:
-            if _code(error) == "ConditionalCheckFailedException":
+            if code_of(error) == "ConditionalCheckFailedException":
                 raise ConditionFailed(error.response.get("Item")) from error
-            _unavailable(error)
+            unavailable(error)
         except BotoCoreError as error:
-            _unavailable(error)
+            unavailable(error)
 
     def get(self, key: Key, *, consistent: bool = True) -> Item | None:
         try:
             answer = self.client.get_item(TableName=self.name, Key=_key(key), ConsistentRead=consistent)
         except (BotoCoreError, ClientError) as error:
-            _unavailable(error)
+            unavailable(error)
         item: Item | None = answer.get("Item")
         return item
 
@@ -134,7 +134,7 @@ class Table:
                     RequestItems={self.name: {"Keys": page, "ConsistentRead": True}}
                 )
             except (BotoCoreError, ClientError) as error:
-                _unavailable(error)
+                unavailable(error)
             found += answer["Responses"].get(self.name, [])
             wanted += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
         raise Unavailable("table_busy", "The table did not show all items; try again.")
@@ -149,7 +149,7 @@ class Table:
             try:
                 answer = self.client.batch_write_item(RequestItems={self.name: page})
             except (BotoCoreError, ClientError) as error:
-                _unavailable(error)
+                unavailable(error)
             wanted = answer.get("UnprocessedItems", {}).get(self.name, []) + wanted
         raise Unavailable("table_busy", "The table did not take all items; try again.")
 
@@ -179,7 +179,7 @@ class Table:
         try:
             answer: dict[str, Any] = self.client.query(**request)
         except (BotoCoreError, ClientError) as error:
-            _unavailable(error)
+            unavailable(error)
         return answer
 
 
@@ -192,14 +192,14 @@ def transact(client: Any, *parts: tuple[Table, Write]) -> None:
     try:
         client.transact_write_items(TransactItems=items)
     except ClientError as error:
-        if _code(error) == "TransactionCanceledException":
+        if code_of(error) == "TransactionCanceledException":
             reasons = error.response.get("CancellationReasons", [])
             raise TransactionLost(
                 [Reason(r.get("Code") or "None", r.get("Item")) for r in reasons]
             ) from error
-        _unavailable(error)
+        unavailable(error)
     except BotoCoreError as error:
-        _unavailable(error)
+        unavailable(error)
 
 
 def item_of(record: Model) -> Item:
@@ -243,13 +243,13 @@ def _key(key: Key) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": sk}} if sk else {"pk": {"S": pk}}
 
 
-def _code(error: ClientError) -> str:
+def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _unavailable(error: BotoCoreError | ClientError) -> NoReturn:
+def unavailable(error: BotoCoreError | ClientError) -> NoReturn:
     """The write may or may not have happened: whoever goes on must read again."""
-    code = _code(error) if isinstance(error, ClientError) else type(error).__name__
+    code = code_of(error) if isinstance(error, ClientError) else type(error).__name__
     if code in {"ValidationException", "AccessDeniedException", "ResourceNotFoundException"}:
         raise error
     raise Unavailable(
