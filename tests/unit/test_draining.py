@@ -1,0 +1,210 @@
+"""Serving a waiting room: the oldest first, no further than the stock reaches, and when to close it."""
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+import pytest
+
+from cardcourier.domain.catalogue import Product
+from cardcourier.domain.orders import OrderKey, Unit
+from cardcourier.domain.states import Room, State
+from cardcourier.domain.waiting import STALE, WaitingUnit
+from cardcourier.services.draining import PLENTY, Drainer
+
+NOW = 1_790_000_000_000
+LATER = NOW + 60_000
+PRODUCT = Product(tenant="t", sku="A", name="A")
+
+
+@dataclass
+class World:
+    """A room of orders and so many cards."""
+
+    orders: list = field(default_factory=list)
+    cards: int = 0
+    product_: Product = PRODUCT
+    room_: Room = Room.BACK
+    touched: int | None = NOW
+    asked: list = field(default_factory=list)
+    passes: list = field(default_factory=list)
+    removed: list = field(default_factory=list)
+    restocked_: int = 0
+    now: int = NOW
+    lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self):
+        self.allocator = self
+        self.picker = self
+
+    # -- the allocator
+
+    def run(self, key, rid, header=None, *, known=False):
+        assert known
+        with self.lock:
+            self.passes.append(key.order)
+            got = self.cards > 0
+            self.cards -= got
+        state, room = (State.ALLOCATED, None) if got else (State.BACKORDER, self.room_)
+        return [
+            Unit(key=key, line="1", n=1, piece=1, state=state, sku="A", room=room, ref="" if got else "A")
+        ]
+
+    def restocked(self, pool):
+        self.restocked_ += 1
+
+    # -- tables and queue
+
+    def waiting(self, tenant, room, ref):
+        assert room is self.room_
+        return iter(
+            WaitingUnit(OrderKey("t", "s", order), "1", n, NOW) for n, order in enumerate(self.orders)
+        )
+
+    def room(self, tenant, room, ref, delay=None):
+        if delay is None:
+            return self.touched
+        self.asked.append((room, ref, delay))
+        return None
+
+    def remove_room(self, tenant, room, ref, touched_at):
+        self.removed.append(touched_at)
+        return True
+
+    def count(self, pool, limit=None):
+        return min(self.cards, limit)
+
+    def forget(self):
+        pass
+
+    def product(self, tenant, sku):
+        return self.product_ if sku == "A" else None
+
+    def drain(self, ref="A", until=LATER):
+        drainer = Drainer(self, self, self, self, self, self, lambda: self.now)
+        return drainer.drain("t", self.room_, ref, "rid", until)
+
+
+def test_the_oldest_are_served_until_the_stock_is_gone():
+    world = World(["a", "b", "c", "d"], cards=2)
+    assert world.drain() == 3
+    assert (world.passes, world.restocked_) == (["a", "b", "c"], 1)
+
+
+def test_near_the_end_nobody_is_served_side_by_side():
+    world = World([f"{n:03d}" for n in range(PLENTY + 10)], cards=PLENTY - 1)
+    world.drain()
+    assert world.passes == world.orders[:PLENTY]
+
+
+def test_with_plenty_of_stock_everybody_is_served():
+    world = World([f"{n:03d}" for n in range(50)], cards=500)
+    assert world.drain() == 50
+    assert sorted(world.passes) == world.orders
+
+
+def test_an_order_of_many_units_is_run_once():
+    world = World(["a", "a", "a", "b"], cards=9)
+    assert world.drain() == 2
+    assert world.passes == ["a", "b"]
+
+
+def test_what_is_left_when_time_is_up_goes_on_in_a_new_message():
+    world = World(["a", "b", "c"], cards=9)
+    assert world.drain(until=NOW - 1) == 1
+    assert world.asked == [(Room.BACK, "A", 0)]
+
+
+@pytest.mark.parametrize(
+    ("touched", "removed"),
+    [(None, []), (NOW, []), (NOW - STALE, []), (NOW - STALE - 1, [NOW - STALE - 1])],
+    ids=["none", "fresh", "at the limit", "stale"],
+)
+def test_an_empty_room_is_removed_only_when_it_is_stale(touched, removed):
+    world = World(touched=touched)
+    assert world.drain() == 0
+    assert world.removed == removed
+
+
+def test_a_room_in_which_somebody_waits_is_never_removed():
+    world = World(["a"], touched=0)
+    world.drain()
+    assert world.removed == []
+
+
+def test_a_presale_serves_all_of_its_room():
+    """Who gets nothing moves on to wait for stock, so the next one is looked at all the same."""
+    world = World(["a", "b", "c"], cards=1, room_=Room.PRE)
+    assert world.drain() == 3
+    assert world.passes == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("left", "delay"), [(1, 1), (1000, 1), (1001, 2), (120_000, 120), (120_001, None)])
+def test_a_presale_that_is_not_open_yet_is_left_alone(left, delay):
+    world = World(["a"], cards=1, room_=Room.PRE)
+    world.product_ = Product(tenant="t", sku="A", name="A", release_at=NOW + left)
+    assert (world.drain(), world.passes) == (0, [])
+    assert world.asked == ([(Room.PRE, "A", delay)] if delay else [])
+
+
+def test_a_mapping_room_has_no_product():
+    world = World(["a", "b"], cards=2, room_=Room.MAP)
+    assert world.drain("shop/item/") == 2
+    assert world.restocked_ == 0
+
+
+# -- announcing -----------------------------------------------------------------------------------------
+
+
+def a_waiting(order="a", room=Room.PRE, sku="A"):
+    key = OrderKey("t", "s", order)
+    return Unit(key=key, line="1", n=1, piece=1, state=State.SCHEDULED, sku=sku, room=room, ref=sku)
+
+
+def an_announcer(world, **product):
+    world.product_ = Product(tenant="t", sku="A", name="A", **product)
+    return Drainer(world, world, world, world, world, world, lambda: world.now)
+
+
+def test_a_release_of_the_next_two_minutes_is_announced_once():
+    world = World()
+    drainer = an_announcer(world, release_at=NOW + 8000)
+    for order in "abc":
+        drainer.announce([a_waiting(order), a_waiting(order)])
+    assert world.asked == [(Room.PRE, "A", 8)]
+
+
+def test_a_release_that_was_moved_is_announced_anew():
+    world = World()
+    drainer = an_announcer(world, release_at=NOW + 8000)
+    drainer.announce([a_waiting()])
+    world.product_ = Product(tenant="t", sku="A", name="A", release_at=NOW + 5000)
+    drainer.announce([a_waiting()])
+    assert world.asked == [(Room.PRE, "A", 8), (Room.PRE, "A", 5)]
+
+
+def test_whoever_comes_at_the_very_moment_is_announced_always():
+    world = World()
+    drainer = an_announcer(world, release_at=NOW + 8000)
+    drainer.announce([a_waiting("a")])
+    world.now = NOW + 7500
+    drainer.announce([a_waiting("b")])
+    world.now = NOW + 8100
+    drainer.announce([a_waiting("c")])
+    assert world.asked == [(Room.PRE, "A", 8), (Room.PRE, "A", 1), (Room.PRE, "A", 1)]
+
+
+@pytest.mark.parametrize(
+    ("unit", "product"),
+    [
+        (a_waiting(room=Room.BACK), {"release_at": NOW + 8000}),
+        (a_waiting(room=Room.MAP), {"release_at": NOW + 8000}),
+        (a_waiting(), {"release_at": NOW + 120_001}),
+        (a_waiting(), {"release_at": None}),
+        (a_waiting(sku="gone"), {"release_at": NOW + 8000}),
+    ],
+    ids=["stock", "mapping", "far", "no presale", "no product"],
+)
+def test_nothing_else_is_announced(unit, product):
+    world = World()
+    an_announcer(world, **product).announce([unit])
+    assert world.asked == []
