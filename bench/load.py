@@ -1,4 +1,6 @@
-"""Sends signed orders from a process of its own: `python -m bench.load ADDRESS PREFIX ORDERS THREADS RATE`.
+"""Sends signed orders from a process of its own.
+
+`python -m bench.load ADDRESS PREFIX ORDERS THREADS RATE mail|link`
 
 Prints one JSON object: when each order was sent (epoch ms), and every status that was not 200.
 """
@@ -13,10 +15,12 @@ from urllib.parse import urlsplit
 from bench.shop import SHOP, signed_order
 
 
-def send(address: str, prefix: str, orders: int, threads: int, rate: float) -> dict[str, object]:
+def send(
+    address: str, prefix: str, orders: int, threads: int, rate: float, *, mail: bool
+) -> dict[str, object]:
     """`rate` in orders per second, 0 for as fast as possible; at most 10,000 orders."""
     place = urlsplit(address)
-    ready = [(f"{prefix}-{n}", *signed_order(f"{prefix}-{n}")) for n in range(min(orders, 10_000))]
+    ready = [(f"{prefix}-{n}", *signed_order(f"{prefix}-{n}", mail=mail)) for n in range(min(orders, 10_000))]
     sent: dict[str, int] = {}
     wrong: list[int] = []
     began = time.monotonic()
@@ -44,5 +48,5 @@ def send(address: str, prefix: str, orders: int, threads: int, rate: float) -> d
 
 
 if __name__ == "__main__":
-    address, prefix, orders, threads, rate = sys.argv[1:]
-    print(json.dumps(send(address, prefix, int(orders), int(threads), float(rate))))
+    address, prefix, orders, threads, rate, mail = sys.argv[1:]
+    print(json.dumps(send(address, prefix, int(orders), int(threads), float(rate), mail=mail == "mail")))
