@@ -183,25 +183,25 @@ def test_while_mail_is_away_nothing_is_committed(merchant, cold):
 
 def test_one_bad_message_or_order_fails_alone(merchant):
     settle(*(merchant.pay(order, ("MONTH", 1)) for order in ("A-1", "A-2", "A-3")), merchant=merchant)
-    contact = bytearray(merchant.order("A-2")[0].contact)
-    contact[-1] ^= 1
+    contact = merchant.order("A-2")[0].contact
     first, spoiled, last, unknown = asks(merchant, "A-1", "A-2", "A-3", "no such order")
     wrong = ["not json", "[]", {"kind": "deliver"}]
     with still(merchant.cloud):
         for order in ("A-1", "A-2", "A-3"):
             undelivered(merchant, order)
-        change_item(keys.header(merchant.key_of("A-2")), contact={"B": bytes(contact)})
+        change_item(keys.header(merchant.key_of("A-2")), contact={"B": contact[:-1] + b"?"})
         log = Log(merchant.cloud)
-        answer = merchant.cloud.invoke(
-            "delivery", messages("delivery", first, *wrong, spoiled, unknown, last)
-        )
-    assert failed(answer) == ["m1", "m2", "m3", "m4"]
-    assert [merchant.counts(order) for order in ("A-1", "A-2", "A-3")] == [
-        {"DELIVERED": 1},
-        {"ALLOCATED": 1},
-        {"DELIVERED": 1},
-    ]
-    assert log.text.count('"message failed"') == 4
+        batch = messages("delivery", first, *wrong, spoiled, unknown, last)
+        assert failed(merchant.cloud.invoke("delivery", batch)) == ["m1", "m2", "m3", "m4"]
+        assert [merchant.counts(order) for order in ("A-1", "A-2", "A-3")] == [
+            {"DELIVERED": 1},
+            {"ALLOCATED": 1},
+            {"DELIVERED": 1},
+        ]
+        assert log.text.count('"message failed"') == 4
+        change_item(keys.header(merchant.key_of("A-2")), contact={"B": contact})
+    merchant.cloud.wait_idle()
+    assert merchant.counts("A-2") == {"DELIVERED": 1}
 
 
 def test_one_bad_request_for_a_pass_fails_alone(merchant):
