@@ -398,21 +398,35 @@ class Log:
 
 def raw_items(table="MAIN_TABLE", prefix=""):
     """Every item of a table whose key begins so, as the engine keeps it."""
-    client, found, start = wiring.client("dynamodb"), [], {}
+    client, found = wiring.client("dynamodb"), []
+    request = {"TableName": os.environ[table], "ConsistentRead": True}
+    if prefix:
+        request["FilterExpression"] = "begins_with(pk, :prefix)"
+        request["ExpressionAttributeValues"] = {":prefix": {"S": prefix}}
     while True:
-        page = client.scan(TableName=os.environ[table], ConsistentRead=True, **start)
-        found += [item for item in page["Items"] if item["pk"]["S"].startswith(prefix)]
+        page = client.scan(**request)
+        found += page["Items"]
         if "LastEvaluatedKey" not in page:
             return found
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def raw_item(key, table="MAIN_TABLE"):
+    """One item as the engine keeps it, or None."""
+    client = wiring.client("dynamodb")
+    return client.get_item(TableName=os.environ[table], Key=_raw_key(key), ConsistentRead=True).get("Item")
+
+
+def _raw_key(key):
+    pk, sk = key
+    return {"pk": {"S": pk}, "sk": {"S": sk}} if sk else {"pk": {"S": pk}}
 
 
 def change_item(key, table="MAIN_TABLE", **values):
     """Overwrite attributes of one item behind everybody's back; values in the table's own JSON."""
-    pk, sk = key
     wiring.client("dynamodb").update_item(
         TableName=os.environ[table],
-        Key={"pk": {"S": pk}, "sk": {"S": sk}} if sk else {"pk": {"S": pk}},
+        Key=_raw_key(key),
         UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
         ExpressionAttributeNames={f"#{name}": name for name in values},
         ExpressionAttributeValues={f":{name}": value for name, value in values.items()},

@@ -23,6 +23,7 @@ from tests.integration.shop import (
     change_item,
     merchant_of,
     paid,
+    raw_item,
     raw_items,
     rfc3339,
     secret_text,
@@ -253,13 +254,12 @@ def test_the_scan_finds_what_it_looks_for():
 
 @pytest.fixture
 def two_orders(merchant):
-    """Two delivered orders, each with a card of a batch of its own."""
+    """Two delivered orders, each with a card of a batch of its own, whose key nobody has opened yet."""
     merchant.sell("MONTH", cards=1)
     merchant.sell("YEAR", cards=1)
     merchant.pay("A-1", ("MONTH", 1))
     merchant.pay("A-2", ("YEAR", 1))
     merchant.cloud.wait_idle()
-    merchant.cloud.cold_start()
     return merchant
 
 
@@ -272,13 +272,11 @@ def vault_key(merchant, order):
 
 
 def vault_item(merchant, order):
-    [item] = [i for i in raw_items("VAULT_TABLE") if i["pk"]["S"] == vault_key(merchant, order)[0]]
-    return item
+    return raw_item(vault_key(merchant, order), "VAULT_TABLE")
 
 
 def key_item(merchant, batch):
-    [item] = [i for i in raw_items(prefix=f"C#{merchant.id}") if i["sk"]["S"] == f"KEY#card#{batch}"]
-    return item
+    return raw_item((f"C#{merchant.id}", f"KEY#card#{batch}"))
 
 
 def nothing_shown(merchant, *orders):
@@ -295,15 +293,21 @@ def nothing_shown(merchant, *orders):
     assert log.metric("RevealFailed") >= len(orders)
 
 
-@pytest.mark.parametrize("place", [0, 1, 13, 20, -1], ids=["format", "nonce", "text", "middle", "tag"])
-def test_an_altered_byte_in_the_vault_shows_nothing(two_orders, place):
-    sealed = bytearray(vault_item(two_orders, "A-1")["sealed"]["B"])
-    sealed[place] ^= 1
-    change_item(vault_key(two_orders, "A-1"), "VAULT_TABLE", sealed={"B": bytes(sealed)})
-    nothing_shown(two_orders, "A-1")
+def test_an_altered_byte_in_the_vault_shows_nothing(merchant):
+    """Be it the format, the nonce, the text or the tag."""
+    places = {"A-0": 0, "A-1": 1, "A-2": 13, "A-3": 20, "A-4": -1}
+    merchant.sell("MONTH", cards=len(places))
+    for order in places:
+        merchant.pay(order, ("MONTH", 1))
+    merchant.cloud.wait_idle()
+    for order, place in places.items():
+        sealed = bytearray(vault_item(merchant, order)["sealed"]["B"])
+        sealed[place] ^= 1
+        change_item(vault_key(merchant, order), "VAULT_TABLE", sealed={"B": bytes(sealed)})
+    nothing_shown(merchant, *places)
 
 
-@pytest.mark.parametrize("what", [("sealed",), ("sealed", "batch"), ("sealed", "batch", "kv")], ids=len)
+@pytest.mark.parametrize("what", [("sealed",), ("sealed", "batch", "kv")], ids=["text", "text and key"])
 def test_two_cards_that_changed_places_show_nothing(two_orders, what):
     one, other = vault_item(two_orders, "A-1"), vault_item(two_orders, "A-2")
     for order, item in (("A-1", other), ("A-2", one)):
@@ -314,7 +318,7 @@ def test_two_cards_that_changed_places_show_nothing(two_orders, what):
 def test_another_merchants_card_shows_nothing(two_orders):
     other = Merchant(two_orders.cloud)
     other.sell("MONTH", cards=1)
-    [stolen] = [i for i in raw_items("VAULT_TABLE") if i["pk"]["S"].startswith(f"V#{other.id}#")]
+    [stolen] = raw_items("VAULT_TABLE", f"V#{other.id}#")
     values = {name: stolen[name] for name in ("sealed", "batch", "kv")}
     change_item(vault_key(two_orders, "A-1"), "VAULT_TABLE", **values)
     nothing_shown(two_orders, "A-1")

@@ -17,6 +17,7 @@ from tests.integration.shop import (
     forget_messages,
     merchant_of,
     overdue,
+    raw_item,
     raw_items,
     rfc3339,
     still,
@@ -62,8 +63,7 @@ def room_key(merchant, room, ref):
 
 
 def room(merchant, room, ref):
-    found = [item for item in raw_items(prefix=f"W#{merchant.id}#{ref}") if item["sk"]["S"] == f"ROOM#{room}"]
-    return found[0] if found else None
+    return raw_item(keys.room(merchant.id, room, ref))
 
 
 # ---------------------------------------------------------------- stock
