@@ -135,8 +135,9 @@ def test_an_unmapped_line_waits_and_is_released_when_it_is_mapped(merchant):
     merchant.cloud.wait_idle()
     assert merchant.counts("A-1") == {"DELIVERED": 3}
     assert at_rest(merchant, "A-1")
-    first, last = merchant.mails("A-1")[::-1]
-    assert first["text"].count("/r/") == last["text"].count("/r/") == 1
+    # One mail for what was there at once; for the rest one, or one for each, as the hand-overs fall.
+    links = [mail["text"].count("/r/") for mail in merchant.mails("A-1")]
+    assert links in ([1, 1], [1, 1, 1])
 
 
 def test_the_sweeper_releases_a_mapping_whose_message_was_lost(merchant):
