@@ -95,6 +95,15 @@ def test_a_late_card_has_a_mail_of_its_own(merchant):
     assert merchant.counts("A-1") == {"DELIVERED": 6}
 
 
+def test_an_order_of_many_is_told_of_all_its_cards(merchant):
+    merchant.stock("MONTH", 45)
+    settle(merchant.pay("A-1", ("MONTH", 40), ("MONTH", 10)), merchant=merchant)
+    first = merchant.mails("A-1")[-1]
+    assert "张" not in first["subject"]
+    assert len(merchant.mails("A-1")) <= 3
+    assert merchant.counts("A-1") == {"DELIVERED": 50}
+
+
 @pytest.mark.parametrize(
     ("buyer", "refused"),
     [

@@ -122,6 +122,26 @@ def test_a_second_hand_over_finds_nothing_to_do():
     assert world.events == [("timer", 3)]
 
 
+@pytest.mark.parametrize(
+    ("header", "units", "mails"),
+    [
+        (a_header(3), [a_unit(at=NOW), a_unit(2, at=NOW)], 0),
+        (a_header(1, 1), [a_unit(at=NOW)], 0),
+        (a_header(3), [a_unit(at=NOW), a_unit(2, at=NOW), a_unit(3, at=NOW)], 1),
+        (a_header(3), [a_unit(at=NOW - 9000), a_unit(2, at=NOW - 5000)], 1),
+        (a_header(3), [a_unit(at=NOW), a_unit(2, State.BACKORDER, at=NOW)], 1),
+        (a_header(3, stops=frozenset(["1/2"])), [a_unit(at=NOW), a_unit(2, State.CANCELLED, at=NOW)], 1),
+        (a_header(2, 1), [a_unit(at=NOW), a_unit(state=State.HELD, line="2", plan=None, at=NOW)], 1),
+    ],
+    ids=["cards to come", "line to come", "all there", "dead", "no stock", "stopped", "held"],
+)
+def test_an_order_whose_cards_are_just_taken_is_told_of_them_at_once(header, units, mails):
+    world = World()
+    world.deliver(header, *units)
+    assert len(world.told) == mails
+    assert bool(mails) == bool(world.events)
+
+
 def test_a_unit_that_changed_meanwhile_keeps_the_timer():
     world = World(lost=Lost(a_unit(state=State.ALLOCATED, gen=1)))
     world.deliver(a_header(), a_unit())

@@ -17,6 +17,8 @@ from cardcourier.errors import Refused
 
 DAY = 86_400_000
 LINK_DAYS = 30
+LONGEST_STEP = 5_000
+"""Milliseconds between two cards of one pass, beyond which it is taken for dead."""
 
 
 class Orders(Protocol):
@@ -71,8 +73,11 @@ class Deliverer:
         return found
 
     def deliver(self, header: Header, units: list[Unit], rid: str) -> Handed:
-        """Hand over one order as it was just read. Raises Unavailable to be asked again."""
-        if not header.paid:
+        """Hand over one order as it was just read. Raises Unavailable to be asked again.
+
+        While a pass still takes cards for it nothing is done: its last card asks again, for one mail.
+        """
+        if not header.paid or under_way(header, units, self.clock()):
             return Handed(0)
         actor = Actor("delivery", self.clock(), rid)
         ready = [
@@ -130,6 +135,13 @@ class Deliverer:
         )
         outcome = self.orders.hand_over(seen, done, actor)
         return (outcome.old or seen) if isinstance(outcome, Lost) else outcome
+
+
+def under_way(header: Header, units: Sequence[Unit], now: int) -> bool:
+    """Whether a pass is just taking this order's cards, and has not come to one that waits or ended."""
+    if not units or any(unit.waiting or unit.ended for unit in units):
+        return False
+    return len(units) < promised(header, units) and now - max(unit.at for unit in units) < LONGEST_STEP
 
 
 def promised(header: Header, units: Sequence[Unit]) -> int:
