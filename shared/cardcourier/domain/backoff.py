@@ -11,12 +11,13 @@ SPREAD = 0.2
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """`waits` are milliseconds: the first after the first failure, and one attempt more than there are waits."""
+    """A schedule. `waits` are milliseconds, the first after the first failure."""
 
     waits: tuple[int, ...]
 
     @property
     def attempts(self) -> int:
+        """How often something is tried at most."""
         return len(self.waits) + 1
 
     def next_due(self, failures: int, now: int, jitter: float, asked: int = 0) -> int | None:
