@@ -5,5 +5,5 @@ config      where the API is and with which key, from the environment or a profi
 client      requests, repeated safely, and errors
 output      data on stdout as a table, JSON or CSV; words and progress on stderr
 words       what is said to people, in Chinese and English
-scanning    direct sight of the tables, for the one command that checks them
+ops         what an operator does with access to the tables, such as `ops verify`
 """

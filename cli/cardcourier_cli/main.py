@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cardcourier import VERSION
-from cardcourier_cli import importing, merchant, orders, reports, verify
+from cardcourier_cli import importing, merchant, orders, reports
 from cardcourier_cli.client import Dry
 from cardcourier_cli.endings import Exit, Failed
+from cardcourier_cli.ops import ops
 from cardcourier_cli.output import Form, Output
 from cardcourier_cli.session import Session
 from cardcourier_cli.words import Words, language_of
@@ -70,7 +71,7 @@ app.command()(orders.approve)
 app.command()(orders.resend)
 app.command()(orders.replace)
 app.add_typer(reports.reports, name="report")
-app.command()(verify.verify)
+app.add_typer(ops, name="ops")
 
 
 def run(arguments: list[str] | None = None) -> None:

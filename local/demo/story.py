@@ -307,7 +307,7 @@ class Story:
 
     def _verify(self) -> None:
         """The operator's command, with table access, in a process of its own."""
-        argv = [str(Path(sys.executable).parent / "cardcourier"), "--output", "json", "verify"]
+        argv = [str(Path(sys.executable).parent / "cardcourier"), "--output", "json", "ops", "verify"]
         done = subprocess.run(
             argv, env={**os.environ, **self.cloud.environment}, capture_output=True, text=True, timeout=120
         )

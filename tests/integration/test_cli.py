@@ -383,7 +383,7 @@ def checked(cli, merchant, monkeypatch):
     merchant.cloud.wait_idle()
 
     def verify():
-        code, out, err = cli("verify", "--tenant", merchant.id)
+        code, out, err = cli("ops", "verify", "--tenant", merchant.id)
         return code, {(o["invariant"], o["subject"]) for o in json.loads(out)}, err
 
     return verify
@@ -524,18 +524,18 @@ def test_other_merchants_are_left_out(checked, open_cloud, cli):
     drop(markers(other)[0])
 
     assert checked()[:2] == (0, set())
-    assert cli("verify", "--tenant", other.id)[0] == 1
+    assert cli("ops", "verify", "--tenant", other.id)[0] == 1
 
 
 def test_verify_of_tables_that_are_not_there_is_not_found(cli, monkeypatch):
     monkeypatch.setenv("MAIN_TABLE", "no-such-table")
 
-    assert cli("verify")[0] == 3
+    assert cli("ops", "verify")[0] == 3
 
 
 def test_verify_without_tables_says_what_to_do(cli, monkeypatch):
     monkeypatch.delenv("MAIN_TABLE")
 
-    code, _, err = cli("verify")
+    code, _, err = cli("ops", "verify")
 
     assert code == 2 and "--stack" in err

@@ -55,7 +55,7 @@ class _Sight:
         import boto3
         from botocore.config import Config
 
-        from cardcourier_cli.scanning import Scanner
+        from cardcourier_cli.ops.scanning import Scanner
 
         steady = Config(retries={"mode": "adaptive", "max_attempts": 10})
         self.dynamodb = boto3.client("dynamodb", config=steady)
@@ -69,7 +69,7 @@ class _Sight:
 
 
 def _sight(now: Session, stack: str | None, tenant: str) -> _Sight:
-    from cardcourier_cli.scanning import names_of_environment, names_of_stack
+    from cardcourier_cli.ops.scanning import names_of_environment, names_of_stack
 
     if stack:
         import boto3

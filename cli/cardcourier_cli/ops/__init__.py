@@ -1,0 +1,16 @@
+"""`cardcourier ops …`: what an operator does with access to the tables and queues, not over the API.
+
+One module a command or group of commands; each is named below, nowhere else:
+
+    verify      check that no card was lost, doubled or sold again
+    scanning    direct sight of the tables, for those who need it
+"""
+
+import typer
+
+from cardcourier_cli.ops import verify
+
+ops = typer.Typer(
+    help="For operators: commands that need access to the tables and queues.", no_args_is_help=True
+)
+ops.command()(verify.verify)
