@@ -14,13 +14,13 @@ NOON = 1_790_000_000_000
 # The table of rights, as people read it: role → scopes.
 RIGHTS = {
     "owner": "orders:read orders:act stock:read stock:import cards:replace products:write shops:write "
-    "reports:read reports:run keys:write",
+    "shops:secrets reports:read reports:run keys:write team:write settings:write audit:read audit:own",
     "manager": "orders:read orders:act stock:read stock:import cards:replace products:write shops:write "
-    "reports:read reports:run",
+    "shops:secrets reports:read reports:run audit:own",
     "stock": "orders:read stock:read stock:import products:write",
     "support": "orders:read orders:act stock:read cards:replace",
     "finance": "orders:read stock:read reports:read reports:run",
-    "auditor": "orders:read stock:read reports:read",
+    "auditor": "orders:read stock:read reports:read audit:read audit:own",
 }
 
 
@@ -80,6 +80,39 @@ def test_there_is_no_role_and_no_scope_beside_the_table():
 
 def test_scopes_narrow_and_never_widen():
     assert scopes_of("stock", ["stock:import", "keys:write"]) == {"stock:import"}
+
+
+def test_what_was_one_right_before_stays_in_the_hands_that_had_it():
+    assert scopes_of("owner", ["keys:write"]) == {"keys:write", "settings:write"}
+    assert scopes_of("manager", ["shops:write"]) == {"shops:write", "shops:secrets"}
+    assert scopes_of("manager", ["shops:secrets"]) == {"shops:secrets"}
+    assert scopes_of("manager", ["audit:read"]) == {"audit:own"}
+
+
+def test_a_key_of_the_first_release_that_lists_its_whole_role_grows_with_it(owner):
+    listed = [
+        "cards:replace",
+        "keys:write",
+        "orders:act",
+        "orders:read",
+        "products:write",
+        "reports:read",
+        "reports:run",
+        "shops:write",
+        "stock:import",
+        "stock:read",
+    ]
+    old = replace(owner.key, scopes=tuple(listed))
+
+    assert old.held == owner.key.held == ROLES["owner"]
+    assert replace(old, named=True).held == {*listed, "settings:write", "shops:secrets"}
+    assert replace(old, scopes=tuple(listed[1:])).held == {*listed[1:], "settings:write", "shops:secrets"}
+
+
+def test_a_key_with_named_scopes_never_grows(keys, owner):
+    made = desk(keys).create(owner.key, "k", "stock", RIGHTS["stock"].split(), 30, "test")
+
+    assert made.key.named and made.key.held == set(RIGHTS["stock"].split())
 
 
 def test_a_key_is_known_again_by_its_whole_text(keys, owner):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cardcourier import wiring
-from cardcourier.domain.access import ApiKey, scopes_of
+from cardcourier.domain.access import ApiKey
 from cardcourier.errors import Denied
 
 SCHEME = "bearer "
@@ -33,7 +33,7 @@ def recognise(authorization: str, rid: str) -> Caller:
     key = wiring.keys_desk().recognise(authorization[len(SCHEME) :].strip() if bearer else "")
     if key is None:
         raise Denied("not_signed_in", "Send a valid API key as Authorization: Bearer ck_…")
-    return Caller(key, scopes_of(key.role, key.scopes), rid)
+    return Caller(key, key.held, rid)
 
 
 def allow(caller: Caller, scope: str) -> None:

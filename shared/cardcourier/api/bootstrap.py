@@ -85,7 +85,7 @@ def tenant() -> Response[TenantShape]:
     return answer(_shape(kept.thing), ver=kept.ver)
 
 
-@routes.on("PATCH", "/v1/tenant", "Change one's own tenant", scope="keys:write")
+@routes.on("PATCH", "/v1/tenant", "Change one's own tenant", scope="settings:write")
 def change_tenant(body: TenantPatch) -> Response[TenantShape]:
     kept = wiring.merchants().tenant(routes.caller.tenant)
     seen = routes.if_match(kept.ver)

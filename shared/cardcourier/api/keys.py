@@ -71,7 +71,7 @@ def _shape(key: ApiKey) -> KeyShape:
         id=key.id,
         name=key.name,
         role=key.role,
-        scopes=list(key.scopes),
+        scopes=sorted(key.held),
         created_at=key.created_at,
         expires_at=key.expires_at,
         revoked=key.revoked,

@@ -109,7 +109,7 @@ def change_shop(shop: PathId, body: ShopPatch) -> Response[OneShop]:
 
 
 @routes.on(
-    "POST", "/v1/shops/<shop>/secrets", "Exchange a shop's secret", scope="shops:write", repeat=Repeat.ONCE
+    "POST", "/v1/shops/<shop>/secrets", "Exchange a shop's secret", scope="shops:secrets", repeat=Repeat.ONCE
 )
 def rotate(shop: PathId, body: Rotation) -> Response[ConnectedShop]:
     caller, only_drop = routes.caller, body.drop_old and not body.secret and not body.generate

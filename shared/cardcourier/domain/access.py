@@ -3,54 +3,66 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-READS = ("orders:read", "stock:read")
+_READS = frozenset({"orders:read", "stock:read"})
+_MANAGES = _READS | {
+    "orders:act",
+    "stock:import",
+    "cards:replace",
+    "products:write",
+    "shops:write",
+    "shops:secrets",
+    "reports:read",
+    "reports:run",
+}
 
 ROLES: dict[str, frozenset[str]] = {
-    "owner": frozenset(
-        {
-            *READS,
-            "orders:act",
-            "stock:import",
-            "cards:replace",
-            "products:write",
-            "shops:write",
-            "reports:read",
-            "reports:run",
-            "keys:write",
-        }
-    ),
-    "manager": frozenset(
-        {
-            *READS,
-            "orders:act",
-            "stock:import",
-            "cards:replace",
-            "products:write",
-            "shops:write",
-            "reports:read",
-            "reports:run",
-        }
-    ),
-    "stock": frozenset({*READS, "stock:import", "products:write"}),
-    "support": frozenset({*READS, "orders:act", "cards:replace"}),
-    "finance": frozenset({*READS, "reports:read", "reports:run"}),
-    "auditor": frozenset({*READS, "reports:read"}),
+    "owner": _MANAGES | {"keys:write", "team:write", "settings:write", "audit:read", "audit:own"},
+    "manager": _MANAGES | {"audit:own"},
+    "stock": _READS | {"stock:import", "products:write"},
+    "support": _READS | {"orders:act", "cards:replace"},
+    "finance": _READS | {"reports:read", "reports:run"},
+    "auditor": _READS | {"reports:read", "audit:read", "audit:own"},
 }
 """Scopes of each role. A key may hold fewer than its role, never more."""
 
 SCOPES = frozenset().union(*ROLES.values())
 
+_IMPLIED: dict[str, frozenset[str]] = {
+    "keys:write": frozenset({"settings:write"}),
+    "shops:write": frozenset({"shops:secrets"}),
+    "audit:read": frozenset({"audit:own"}),
+}
+"""What was one right in 0.1.0 and can be had apart since, and what is a part of another."""
+
+_IN_0_1_0: dict[str, frozenset[str]] = {
+    "owner": _MANAGES - {"shops:secrets"} | {"keys:write"},
+    "manager": _MANAGES - {"shops:secrets"},
+    "stock": ROLES["stock"],
+    "support": ROLES["support"],
+    "finance": ROLES["finance"],
+    "auditor": _READS | {"reports:read"},
+}
+
+
+def implied_by(scope: str) -> frozenset[str]:
+    """A scope and those that whoever holds it holds as well."""
+    return frozenset({scope}) | _IMPLIED.get(scope, frozenset())
+
 
 def scopes_of(role: str, wanted: Iterable[str] = ()) -> frozenset[str]:
     """The scopes of a role, narrowed to those wanted if any are named."""
     held = ROLES.get(role, frozenset())
-    narrowed = frozenset(wanted)
+    narrowed = frozenset[str]().union(*(implied_by(scope) for scope in wanted))
     return held & narrowed if narrowed else held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key as it is kept: of its secret only the SHA-256. Times in epoch milliseconds."""
+    """A key as it is kept: of its secret only the SHA-256. Times in epoch milliseconds.
+
+    `scopes` is what its maker named, and nothing where the key holds its whole role, whatever that comes to
+    hold later. Keys of 0.1.0 list their whole role instead, and are not `named`.
+    """
 
     id: str
     tenant: str
@@ -61,3 +73,10 @@ class ApiKey:
     created_at: int
     expires_at: int
     revoked: bool = False
+    named: bool = False
+
+    @property
+    def held(self) -> frozenset[str]:
+        """What the key may do."""
+        whole = not self.named and frozenset(self.scopes) == _IN_0_1_0.get(self.role)
+        return scopes_of(self.role, () if whole else self.scopes)

@@ -66,7 +66,7 @@ class KeysDesk:
         beyond = wanted - ROLES[role]
         if beyond:
             raise Refused("bad_scope", f"The role {role} does not hold {', '.join(sorted(beyond))}.")
-        beyond = scopes_of(role, wanted) - scopes_of(maker.role, maker.scopes)
+        beyond = scopes_of(role, wanted) - maker.held
         if beyond:
             raise Denied("not_allowed", f"Your own key does not hold {', '.join(sorted(beyond))}.")
         now = self.clock()
@@ -106,7 +106,8 @@ def make_key(
         tenant=tenant,
         name=name,
         role=role,
-        scopes=tuple(sorted(scopes_of(role, scopes))),
+        scopes=tuple(sorted(frozenset(scopes))),
+        named=bool(frozenset(scopes)),
         secret_hash=_hash(secret),
         created_at=now,
         expires_at=now + days * DAY,

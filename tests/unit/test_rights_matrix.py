@@ -1,0 +1,37 @@
+"""The table of rights as a merchant reads it, held to what the routes ask for."""
+
+import pytest
+
+from cardcourier.api.resolver import ROUTES
+from cardcourier.domain.access import ROLES, SCOPES
+
+ORDER = "/v1/orders/<shop>/<order>"
+COLUMNS = ["owner", "manager", "stock", "support", "finance", "auditor"]
+
+# A right, who holds it (one letter for each column, a dash for nobody), and routes that stand for it.
+MATRIX = [
+    ("read orders", "omsufa", [("GET", "/v1/orders"), ("GET", ORDER), ("GET", "/v1/search")]),
+    ("act on orders", "om-u--", [("POST", f"{ORDER}/approve"), ("POST", f"{ORDER}/resend")]),
+    ("read stock", "omsufa", [("GET", "/v1/stock"), ("GET", "/v1/batches")]),
+    ("import stock", "oms---", [("POST", "/v1/imports"), ("POST", "/v1/imports/<job>/commit")]),
+    ("replace a card", "om-u--", [("POST", f"{ORDER}/units/<line>/<n>/replace")]),
+    ("read reports", "om--fa", [("GET", "/v1/reports/<job>")]),
+    ("order reports", "om--f-", [("POST", "/v1/reports")]),
+    ("shops", "om----", [("POST", "/v1/shops"), ("PATCH", "/v1/shops/<shop>")]),
+    ("shops' secrets", "om----", [("POST", "/v1/shops/<shop>/secrets")]),
+    ("keys", "o-----", [("POST", "/v1/keys"), ("DELETE", "/v1/keys/<key_id>")]),
+    ("settings", "o-----", [("PATCH", "/v1/tenant")]),
+]
+SCOPE = {route: scope for routes in ROUTES for route, scope in routes.scopes.items()}
+
+
+@pytest.mark.parametrize(("right", "holders", "routes"), MATRIX, ids=[row[0] for row in MATRIX])
+def test_a_right_is_held_by_its_roles_alone(right, holders, routes):
+    may = {role for role, mark in zip(COLUMNS, holders, strict=True) if mark != "-"}
+
+    for route in routes:
+        assert {role for role in COLUMNS if SCOPE[route] in ROLES[role]} == may, (right, route)
+
+
+def test_every_scope_that_a_route_asks_for_is_somebodys():
+    assert set(SCOPE.values()) - {"", "any key"} <= SCOPES
