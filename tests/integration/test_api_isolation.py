@@ -16,10 +16,12 @@ NAMED = [
     ("PATCH", "/v1/shops/{shop}", {"name": "stolen"}, 404),
     ("POST", "/v1/shops/{shop}/secrets", {"generate": True}, 404),
     ("GET", "/v1/shops/{shop}/listings", None, 404),
+    ("GET", "/v1/shops/{shop}/listings/{item}", None, 404),
     ("PUT", "/v1/shops/{shop}/listings", {"item": "i", "not_ours": True}, 404),
     ("DELETE", "/v1/shops/{shop}/listings?item=i", None, 404),
     ("GET", "/v1/products/{sku}", None, 404),
     ("PATCH", "/v1/products/{sku}", {"name": "stolen"}, 404),
+    ("GET", "/v1/keys/{key}", None, 404),
     ("DELETE", "/v1/keys/{key}", None, 404),
     ("GET", "/v1/batches/{batch}", None, 404),
     ("GET", "/v1/imports/{imports}", None, 404),
@@ -59,6 +61,7 @@ def house(cloud):
         ids = {
             "shop": ours.own,
             "sku": "MONTH",
+            "item": "i",
             "key": owner.key.split("_")[2],
             "imports": job,
             "batch": f"b-{job}",
@@ -76,6 +79,7 @@ def everything(ours):
 
 def test_every_route_that_names_something_is_tried():
     fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
+    fills |= {"{item}": "<item>"}
     fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
 
     def rule(path):

@@ -12,6 +12,7 @@ import pytest
 
 from cardcourier import wiring
 from cardcourier.services.intake import MOST_BYTES
+from tests.integration.api_client import caller
 from tests.integration.shop import (
     Log,
     Merchant,
@@ -155,7 +156,7 @@ def test_signed_but_not_understood_is_kept_sealed_and_answered_as_received(merch
         answer = merchant.post(body)
         assert (answer.status, answer.json) == (200, {"received": True})
     assert log.metric("NotUnderstood") == 2
-    [kept] = wiring.unread().all(merchant.id)
+    [kept] = wiring.unread().page(merchant.id).items
     assert kept.shop == merchant.own
     assert kept.reason
     assert kept_bodies(merchant) == [body]
@@ -166,7 +167,21 @@ def test_signed_but_not_understood_is_kept_sealed_and_answered_as_received(merch
 def kept_bodies(merchant):
     """What was kept of notifications that nobody understood, opened again."""
     table = wiring.unread()
-    return [table.open(merchant.id, kept.shop, kept.id) for kept in table.all(merchant.id)]
+    return [table.open(merchant.id, kept.shop, kept.id) for kept in table.page(merchant.id).items]
+
+
+def test_what_was_not_understood_is_listed_page_by_page(merchant):
+    for number in range(3):
+        merchant.post(b'{"type": "order.paid", "data": %d}' % number)
+    owner, seen, place = caller(merchant), [], "/v1/unread?limit=1"
+    while place:
+        page = owner.get(place).json
+        assert len(page["items"]) == 1
+        seen.append(page["items"][0]["id"])
+        place = page["next_cursor"] and f"/v1/unread?limit=1&cursor={page['next_cursor']}"
+
+    assert sorted(seen) == sorted(kept.id for kept in wiring.unread().page(merchant.id).items)
+    assert len(set(seen)) == 3
 
 
 def test_a_large_body_that_is_not_understood_is_kept_whole(merchant):

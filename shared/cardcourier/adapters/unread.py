@@ -7,6 +7,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
@@ -15,6 +16,7 @@ from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import Record
 from cardcourier.adapters.tables.writes import Put, Table
 from cardcourier.domain.catalogue import Shop
+from cardcourier.domain.kept import Page
 from cardcourier.domain.unread import UnreadNotification
 from cardcourier.errors import NotFound
 
@@ -59,14 +61,14 @@ class UnreadTable:
             )
             self.table.write(Put(record))
 
-    def all(self, tenant: str) -> list[UnreadNotification]:
-        """What waits for somebody to look; the bodies stay sealed."""
-        condition = (UnreadRecord.pk == keys.catalogue(tenant)) & UnreadRecord.sk.startswith("UNREAD#")
-        records = map(UnreadRecord.from_raw_data, self.table.query(condition))
-        return [
-            UnreadNotification(r.sk.rsplit("#", 1)[1], r.shop, r.event or "", r.why or "", int(r.at or 0))
-            for r in records
-        ]
+    def page(self, tenant: str, after: str | None = None, limit: int = 100) -> Page[UnreadNotification]:
+        """What waits for somebody to look, by shop; the bodies stay sealed."""
+        first = f"UNREAD#{after}\x00" if after else "UNREAD#"
+        condition = (UnreadRecord.pk == keys.catalogue(tenant)) & UnreadRecord.sk.between(first, "UNREAD$")
+        found = islice(self.table.query(condition, Limit=limit + 1), limit + 1)
+        records = [UnreadRecord.from_raw_data(item) for item in found]
+        more = records[limit - 1].sk.removeprefix("UNREAD#") if len(records) > limit else None
+        return Page(tuple(map(_notification, records[:limit])), more)
 
     def open(self, tenant: str, shop: str, name: str) -> bytes:
         """The very bytes that were sent. Raises NotFound, Tampered, Unavailable."""
@@ -84,6 +86,11 @@ class UnreadTable:
             raise NotFound("not_found", "There is no such notification, or its 90 days are over.")
         record: UnreadRecord = UnreadRecord.from_raw_data(item)
         return record
+
+
+def _notification(record: UnreadRecord) -> UnreadNotification:
+    name = record.sk.rsplit("#", 1)[1]
+    return UnreadNotification(name, record.shop, record.event or "", record.why or "", int(record.at or 0))
 
 
 def _sk(shop: str, name: str, number: int) -> str:

@@ -57,9 +57,18 @@ def make_key(body: NewApiKey) -> Response[MadeKey]:
     return answer(made_key(new), 201)
 
 
+@routes.on("GET", "/v1/keys/<key_id>", "One API key", scope="keys:write")
+def one_key(key_id: PathId) -> Response[KeyShape]:
+    kept = wiring.merchants().api_key(routes.caller.tenant, key_id)
+    return answer(_shape(kept.thing), ver=kept.ver)
+
+
 @routes.on("DELETE", "/v1/keys/<key_id>", "Revoke an API key at once", scope="keys:write")
-def revoke_key(key_id: PathId) -> KeyShape:
-    return _shape(wiring.keys_desk().revoke(routes.caller.key, key_id, routes.caller.by))
+def revoke_key(key_id: PathId) -> Response[KeyShape]:
+    kept = wiring.merchants().api_key(routes.caller.tenant, key_id)
+    routes.if_match(kept.ver)
+    revoked = wiring.keys_desk().revoke(routes.caller.key, kept, routes.caller.by)
+    return answer(_shape(revoked.thing), ver=revoked.ver)
 
 
 def made_key(new: NewKey) -> MadeKey:

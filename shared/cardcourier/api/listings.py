@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from cardcourier import wiring
 from cardcourier.api.paging import Cursor, Limit, read_cursor, write_cursor
-from cardcourier.api.routes import Routes
+from cardcourier.api.routes import Routes, answer
 from cardcourier.api.schemas import List, Minor, PathId, Shape, Text
 from cardcourier.domain.catalogue import Listing
 from cardcourier.services.managing.listings import MOST_CARDS, MOST_PARTS, ListedPart
@@ -17,6 +17,7 @@ from cardcourier.services.managing.listings import MOST_CARDS, MOST_PARTS, Liste
 routes = Routes("listings")
 ItemId = Annotated[str, Field(min_length=1, max_length=120)]
 VariantId = Annotated[str, Field(max_length=120)]
+Variant = Annotated[str, Query(max_length=120)]
 
 
 class PartShape(Shape):
@@ -50,23 +51,33 @@ def listings(shop: PathId, limit: Limit = 50, cursor: Cursor = None) -> List[Lis
     return List(items=[_shape(rows) for rows in page.items], next_cursor=write_cursor("listings", page.next))
 
 
+@routes.on("GET", "/v1/shops/<shop>/listings/<item>", "One listing", scope="orders:read")
+def one_listing(shop: PathId, item: PathId, variant: Variant = "") -> Response[ListingShape]:
+    rows = wiring.listings_desk().need(routes.caller.tenant, shop, item, variant)
+    return answer(_shape(rows), ver=rows[0].ver)
+
+
 @routes.on("PUT", "/v1/shops/<shop>/listings", "Map a listing", scope="products:write")
-def map_listing(shop: PathId, body: ListingShape) -> ListingShape:
+def map_listing(shop: PathId, body: ListingShape) -> Response[ListingShape]:
     """Orders that waited for this mapping go on at once."""
     parts = [ListedPart(part.sku, part.quantity, part.floor) for part in body.parts]
-    caller = routes.caller
-    rows = wiring.listings_desk().map(caller.tenant, shop, body.item, body.variant, parts, caller.by)
-    return _shape(rows)
+    caller, desk = routes.caller, wiring.listings_desk()
+    old = desk.rows(caller.tenant, shop, body.item, body.variant)
+    routes.if_match(old[0].ver if old else None)
+    rows = desk.map(caller.tenant, shop, body.item, body.variant, parts, old, caller.by)
+    return answer(_shape(rows), ver=rows[0].ver)
 
 
 @routes.on("DELETE", "/v1/shops/<shop>/listings", "Forget a listing", scope="products:write", status=204)
 def forget_listing(
     shop: PathId,
     item: Annotated[str, Query(min_length=1, max_length=120)],
-    variant: Annotated[str, Query(max_length=120)] = "",
+    variant: Variant = "",
 ) -> Response[None]:
-    caller = routes.caller
-    wiring.listings_desk().forget(caller.tenant, shop, item, variant, caller.by)
+    caller, desk = routes.caller, wiring.listings_desk()
+    old = desk.need(caller.tenant, shop, item, variant)
+    routes.if_match(old[0].ver)
+    desk.forget(caller.tenant, shop, old, caller.by)
     return Response(status_code=204)
 
 

@@ -36,6 +36,14 @@ _IF_MATCH = {
     "schema": {"type": "string"},
 }
 
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of an earlier answer: 304 if nothing changed since.",
+    "schema": {"type": "string"},
+}
+
 
 def document() -> dict[str, Any]:
     """The document as plain values, in a stable order."""
@@ -63,5 +71,8 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     operation["responses"]["default"] = _PROBLEM
     if method == "post" and operation.get("security"):
         operation.setdefault("parameters", []).append(_REPEATS)
-    if method == "patch":
+    if method in ("patch", "put", "delete"):
         operation.setdefault("parameters", []).append(_IF_MATCH)
+    if method == "get" and operation.get("security"):
+        operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
+        operation["responses"]["304"] = {"description": "Nothing changed: the `ETag` you named is right."}

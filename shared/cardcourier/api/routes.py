@@ -18,7 +18,7 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
 )
 
 from cardcourier import web, wiring
-from cardcourier.api import auth, idempotency
+from cardcourier.api import auth, idempotency, versions
 from cardcourier.api.auth import Caller
 from cardcourier.api.idempotency import Repeat
 from cardcourier.api.schemas import Shape
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Kept = TypeVar("Kept", bound="DataclassInstance")
+Version = TypeVar("Version", int, None, int | None)
 Answered = TypeVar("Answered", bound=Shape)
 Next = Callable[..., Response[Any]]
 PUBLIC = ""
@@ -48,6 +49,7 @@ class Routes(Router):
         super().__init__()  # type: ignore[no-untyped-call]
         self.tag = tag
         self.scopes: dict[tuple[str, str], str] = {}
+        self.repeats: dict[tuple[str, str], Repeat] = {}
 
     def on(
         self,
@@ -61,6 +63,8 @@ class Routes(Router):
     ) -> Callable[[Handler], Handler]:
         """Declare a route. `repeat` says what an idempotency key does, for those that create or act."""
         self.scopes[method, rule] = scope
+        if repeat:
+            self.repeats[method, rule] = repeat
         once = [_Once(repeat)] if repeat else []
         gates: list[Callable[..., Any]] = [_Gate(scope), _is_json, _fits, *once, _answers]
 
@@ -105,12 +109,10 @@ class Routes(Router):
         """Where this deployment is reached, without a slash at its end."""
         return web.own_url(self.event, wiring.settings().public_url)
 
-    def if_match(self, ver: int) -> int:
-        """The version that the caller saw; without `If-Match` the one that is there now.
-
-        Raises Refused `version_mismatch`.
-        """
-        return _seen(web.headers(self.event).get("if-match", ""), ver)
+    def if_match(self, ver: Version) -> Version:
+        """The version that the caller saw, or without `If-Match` this one. Raises Refused."""
+        versions.seen(self.event, ver)
+        return ver
 
     def patched(self, thing: Kept, patch: Shape, clearable: Collection[str] = ()) -> Kept:
         """The thing with the fields that were sent. Raises Refused when one is null that must not be."""
@@ -131,8 +133,9 @@ def given(shape: Shape) -> dict[str, Any]:
 
 def answer(shape: Answered, status: int = 200, *, ver: int | None = None) -> Response[Answered]:
     """An answer with a status of its own, and the version for the next `If-Match`."""
-    headers = {"etag": f'"{ver}"'} if ver is not None else {}
-    return Response(status_code=status, content_type="application/json", body=shape, headers=headers)
+    return Response(
+        status_code=status, content_type="application/json", body=shape, headers=versions.header(ver)
+    )
 
 
 class _Gate:
@@ -151,7 +154,7 @@ class _Gate:
             if self.scope != ANY_KEY:
                 auth.allow(caller, self.scope)
             app.append_context(caller=caller)
-        answer = next_middleware(app)
+        answer = versions.tagged(app.current_event.raw_event, next_middleware(app))
         answer.headers.setdefault("cache-control", "no-store")
         return answer
 
@@ -197,9 +200,3 @@ class _Once:
 
 def request_id(event: web.Event) -> str:
     return str(event["requestContext"].get("requestId", ""))
-
-
-def _seen(if_match: str, ver: int) -> int:
-    if if_match in ("", "*") or if_match.removeprefix("W/").strip('"') == str(ver):
-        return ver
-    raise Refused("version_mismatch", "It changed since you read it; read it again and repeat the change.")

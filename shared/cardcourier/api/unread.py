@@ -1,8 +1,9 @@
 """Notifications that were signed but could not be understood; their bodies stay sealed."""
 
 from cardcourier import wiring
+from cardcourier.api.paging import Cursor, Limit, read_cursor, write_cursor
 from cardcourier.api.routes import Routes
-from cardcourier.api.schemas import Moment, Shape
+from cardcourier.api.schemas import List, Moment, Shape
 
 routes = Routes("unread")
 
@@ -15,12 +16,8 @@ class UnreadShape(Shape):
     at: Moment
 
 
-class Unread(Shape):
-    items: list[UnreadShape]
-
-
 @routes.on("GET", "/v1/unread", "What could not be understood", scope="orders:read")
-def unread() -> Unread:
-    found = wiring.unread().all(routes.caller.tenant)
-    items = [UnreadShape(id=u.id, shop=u.shop, event=u.event, reason=u.reason, at=u.at) for u in found]
-    return Unread(items=items)
+def unread(limit: Limit = 50, cursor: Cursor = None) -> List[UnreadShape]:
+    page = wiring.unread().page(routes.caller.tenant, read_cursor("unread", cursor), limit)
+    items = [UnreadShape(id=u.id, shop=u.shop, event=u.event, reason=u.reason, at=u.at) for u in page.items]
+    return List(items=items, next_cursor=write_cursor("unread", page.next))

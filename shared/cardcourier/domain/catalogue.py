@@ -93,7 +93,8 @@ class Product:
 class Listing:
     """One row of the mapping of a shop's item to products; several rows make a bundle.
 
-    An empty `sku` says "not ours". `floor` is the lowest unit price accepted, in minor units.
+    An empty `sku` says "not ours". `floor` is the lowest unit price accepted, in minor units. All rows of one
+    listing have the same `ver`.
     """
 
     item: str
@@ -102,6 +103,7 @@ class Listing:
     sku: str
     quantity: int = 1
     floor: int | None = None
+    ver: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

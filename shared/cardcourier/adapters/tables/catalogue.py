@@ -96,11 +96,15 @@ class CatalogueTable:
     def replace_listings(
         self, tenant: str, shop: str, old: Sequence[Listing], new: Sequence[Listing], now: int, by: str
     ) -> None:
-        """Exchange the rows of one listing at once."""
-        kept = {listing_key(tenant, shop, row) for row in new}
-        gone = [(self.table, Delete(listing_key(tenant, shop, row))) for row in old]
-        parts: list[tuple[Table, Any]] = [(table, delete) for table, delete in gone if delete.key not in kept]
-        parts += [(self.table, Put(_record(listing_key(tenant, shop, row), row, now, by))) for row in new]
+        """Exchange the rows of one listing at once, provided that they are still those that were read."""
+        seen = {listing_key(tenant, shop, row): DocumentRecord.ver == row.ver for row in old}
+        wanted = {listing_key(tenant, shop, row): row for row in new}
+        parts: list[tuple[Table, Any]] = [
+            (self.table, Delete(key, same)) for key, same in seen.items() if key not in wanted
+        ]
+        for key, row in wanted.items():
+            record = _record(key, row, now, by, row.ver)
+            parts.append((self.table, Put(record, seen.get(key, DocumentRecord.pk.does_not_exist()))))
         if parts:
             transact(self.table.client, *parts)
 
@@ -173,9 +177,9 @@ def thing_of(cls: type[Thing], item: Item) -> Thing:
     return cls(**values)
 
 
-def _record(key: Key, thing: Any, now: int, by: str) -> DocumentRecord:
+def _record(key: Key, thing: Any, now: int, by: str, ver: int = 1) -> DocumentRecord:
     pk, sk = key
-    return DocumentRecord(pk, sk, doc=document(thing), ver=1, at=now, by=by)
+    return DocumentRecord(pk, sk, doc=document(thing), ver=ver, at=now, by=by)
 
 
 @dataclass(slots=True)

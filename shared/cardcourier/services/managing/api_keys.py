@@ -22,7 +22,6 @@ _NOBODY = sha256(b"nobody").hexdigest()
 class Keys(Protocol):
     def find_key(self, key_id: str) -> ApiKey | None: ...
     def api_keys(self, tenant: str, after: str | None, limit: int) -> Page[ApiKey]: ...
-    def api_key(self, tenant: str, key_id: str) -> Kept[ApiKey]: ...
     def add_key(self, key: ApiKey, now: int, by: str) -> None: ...
     def change_key(self, key: ApiKey, seen_ver: int, now: int, by: str) -> None: ...
 
@@ -74,16 +73,15 @@ class KeysDesk:
         self.keys.add_key(new.key, now, by)
         return new
 
-    def revoke(self, maker: ApiKey, key_id: str, by: str) -> ApiKey:
-        """End a key at once; again changes nothing. Raises NotFound, Conflict for one's own key."""
-        if key_id == maker.id:
+    def revoke(self, maker: ApiKey, kept: Kept[ApiKey], by: str) -> Kept[ApiKey]:
+        """End a key at once; again changes nothing. Raises Conflict, also for one's own key."""
+        if kept.thing.id == maker.id:
             raise Conflict("own_key", "A key cannot revoke itself; use another owner's key.")
-        kept = self.keys.api_key(maker.tenant, key_id)
         if kept.thing.revoked:
-            return kept.thing
+            return kept
         revoked = replace(kept.thing, revoked=True)
         self.keys.change_key(revoked, kept.ver, self.clock(), by)
-        return revoked
+        return Kept(revoked, kept.ver + 1)
 
 
 def make_key(

@@ -44,28 +44,46 @@ class ListingsDesk:
     opener: RoomOpener
     clock: Callable[[], int]
 
-    def map(
-        self, tenant: str, shop: str, item: str, variant: str, parts: Sequence[ListedPart], by: str
-    ) -> list[Listing]:
-        """Say what a listing holds; no parts mean that it is not ours. Raises NotFound, Refused."""
+    def rows(self, tenant: str, shop: str, item: str, variant: str) -> list[Listing]:
+        """What a listing holds now, nothing when nobody mapped it. Raises NotFound for no such shop."""
         self.listings.shop(tenant, shop)
-        item, variant = key_text(item), key_text(variant)
+        return self.listings.listing(tenant, shop, key_text(item), key_text(variant))
+
+    def need(self, tenant: str, shop: str, item: str, variant: str) -> list[Listing]:
+        """As `rows`; raises NotFound also when nobody mapped it."""
+        rows = self.rows(tenant, shop, item, variant)
+        if not rows:
+            raise NotFound("not_found", "There is no such listing.")
+        return rows
+
+    def map(
+        self,
+        tenant: str,
+        shop: str,
+        item: str,
+        variant: str,
+        parts: Sequence[ListedPart],
+        old: Sequence[Listing],
+        by: str,
+    ) -> list[Listing]:
+        """Say what a listing holds instead of `old`; no parts mean that it is not ours.
+
+        Raises Refused, Conflict when somebody mapped it meanwhile.
+        """
+        item, variant, now = key_text(item), key_text(variant), self.clock()
         self._check(tenant, parts)
+        # The time, so that a listing forgotten and mapped anew is never taken for the one before.
+        ver = max([now, *(row.ver + 1 for row in old)])
         new = [
-            Listing(item=item, variant=variant, row=n, sku=p.sku, quantity=p.quantity, floor=p.floor)
+            Listing(item=item, variant=variant, row=n, sku=p.sku, quantity=p.quantity, floor=p.floor, ver=ver)
             for n, p in enumerate(parts)
-        ] or [Listing(item=item, variant=variant, row=0, sku="")]
-        old = self.listings.listing(tenant, shop, item, variant)
-        self.listings.replace_listing(tenant, shop, old, new, self.clock(), by)
+        ] or [Listing(item=item, variant=variant, row=0, sku="", ver=ver)]
+        self.listings.replace_listing(tenant, shop, old, new, now, by)
         self.opener.open(tenant, Room.MAP, listing_ref(shop, OrderLine("", item, variant, "", 1, None)))
         return new
 
-    def forget(self, tenant: str, shop: str, item: str, variant: str, by: str) -> None:
-        """Nobody has mapped this listing any more. Raises NotFound when nobody had."""
-        self.listings.shop(tenant, shop)
-        old = self.listings.listing(tenant, shop, key_text(item), key_text(variant))
-        if not old:
-            raise NotFound("not_found", "There is no such listing.")
+    def forget(self, tenant: str, shop: str, old: Sequence[Listing], by: str) -> None:
+        """Nobody has mapped this listing any more. Raises Conflict."""
         self.listings.replace_listing(tenant, shop, old, [], self.clock(), by)
 
     def _check(self, tenant: str, parts: Sequence[ListedPart]) -> None:
