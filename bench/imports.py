@@ -34,13 +34,13 @@ def _alone() -> dict[str, float]:
     from cardcourier.domain.card_files import CardRow, identity
     from cardcourier.domain.cards import Card
     from cardcourier.domain.catalogue import Product, Tenant
-    from cardcourier.domain.imports import ROWS, CardFile, Terms
+    from cardcourier.domain.imports import ROWS, CardFile, Source, Terms
 
     product, tenant = Product(tenant=TENANT, sku=SKU, name="Bench"), Tenant(id=TENANT, name="Bench")
     ring = KeyRing(cast(KeyService, _Near()), cast(DataKeysTable, _Near()), now_ms)
     data, marks, cipher = _file(ALONE), Fingerprints(ring), AESGCM(secrets.token_bytes(32))
     begun, cpu, sealed = time.perf_counter(), time.process_time(), 0
-    file = CardFile.of(data, {"file_name": "cards.txt"})
+    file = CardFile.of(Source.of(data), {"file_name": "cards.txt"})
     terms = Terms.for_job({}, product, tenant, now_ms(), ROWS)
     for rows in file.chunks(terms, secrets.token_bytes(16)):
         for row in (row for row in rows if isinstance(row, CardRow)):

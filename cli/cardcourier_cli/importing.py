@@ -24,7 +24,12 @@ def import_cards(
     context: typer.Context,
     file: Annotated[
         Path | None,
-        typer.Argument(exists=True, dir_okay=False, readable=True, help="Text or CSV, any encoding."),
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="TXT, CSV or TSV in any encoding, XLSX, or a ZIP of one.",
+        ),
     ] = None,
     product: Annotated[str | None, typer.Option(help="SKU")] = None,
     cost: Annotated[str, typer.Option(help="What one card cost, such as 15.00")] = "0",

@@ -439,6 +439,7 @@ def replacer() -> Replacer:
 @cache
 def importer() -> Importer:
     from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
+    from cardcourier.adapters.uploads import Uploads
     from cardcourier.services.importing import Importer
     from cardcourier.services.stocking import Stocker
 
@@ -447,6 +448,7 @@ def importer() -> Importer:
         documents=ImportDocuments(catalogue_table()),
         stocker=Stocker(stock, fingerprints(), now_ms),
         keys=key_ring(),
+        uploads=Uploads(objects(), settings().import_bucket),
         files=objects(),
         bucket=settings().import_bucket,
         restock=orders_queue(),

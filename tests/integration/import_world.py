@@ -21,6 +21,7 @@ from cardcourier.adapters.tables.catalogue import (
 from cardcourier.adapters.tables.data_keys import DataKeysTable
 from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
 from cardcourier.adapters.tables.writes import Table
+from cardcourier.adapters.uploads import Uploads
 from cardcourier.adapters.vault import Vault
 from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
 from cardcourier.services.importing import Importer
@@ -89,8 +90,9 @@ class Bucket:
     def __init__(self):
         self.kept = {}
 
-    def get(self, bucket, key):
-        return self.kept.get((bucket, key))
+    def chunks(self, bucket, key):
+        body = self.kept.get((bucket, key), b"")
+        return (body[at : at + 1000] for at in range(0, len(body), 1000))
 
     def put_bytes(self, bucket, key, body, *, content_type):
         self.kept[bucket, key] = body
@@ -190,6 +192,7 @@ class World:
             documents=ImportDocuments(CatalogueTable(main)),
             stocker=stocker,
             keys=ring,
+            uploads=Uploads(self.bucket, BUCKET),
             files=self.bucket,
             bucket=BUCKET,
             restock=self.bell,

@@ -20,6 +20,7 @@ from cardcourier.domain.card_files import (
     mask,
     preview,
     read_rows,
+    records,
     text_lines,
 )
 from cardcourier.errors import Refused
@@ -34,7 +35,7 @@ SALT = bytes(16)
 
 def read(text, layout=None, rules=RULES):
     layout = layout or layout_of(text_lines(text))
-    return list(read_rows(text_lines(text), layout, rules, salt=SALT))
+    return list(read_rows(records(text_lines(text), layout), layout, rules, salt=SALT))
 
 
 def one(text, layout=FULL, rules=RULES):

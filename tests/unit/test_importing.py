@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from cardcourier.adapters.tables.stock_entry import _packed, _unpacked
 from cardcourier.domain.card_files import BadRow, CardRow
 from cardcourier.domain.catalogue import Job, Product, Tenant
-from cardcourier.domain.imports import CardFile, Chunk, Origin, Terms, counts_of, tail, total_of
+from cardcourier.domain.imports import CardFile, Chunk, Origin, Source, Terms, counts_of, tail, total_of
 from cardcourier.domain.rejects import Rejects
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
 from cardcourier.services.importing import RESTOCK_EVERY, Importer
@@ -111,8 +112,9 @@ class Files:
     def __init__(self, body):
         self.body, self.put = body, {}
 
-    def get(self, bucket, key):
-        return self.body
+    @contextmanager
+    def open(self, key):
+        yield None if self.body is None else Source.of(self.body)
 
     def put_bytes(self, bucket, key, body, *, content_type):
         self.put[key] = body
@@ -148,6 +150,7 @@ def office(shelf=None, step=0, chunk=2, body=None):
         documents=desk,
         stocker=stocker,
         keys=Plain(),
+        uploads=files,
         files=files,
         bucket="imports",
         restock=Bell(),
@@ -274,10 +277,12 @@ def test_a_failure_does_not_undo_what_another_worker_finished():
     importer, desk, _ = office()
     importer.preview("acme", "j", "rid")
 
-    def gone(bucket, key):
+    @contextmanager
+    def gone(key):
         desk.kept = replace(desk.kept, state="committed")
+        yield None
 
-    importer.files.get = gone
+    importer.uploads.open = gone
     assert importer.commit("acme", "j", "rid", NOON * 2).state == "committed"
 
 
@@ -320,7 +325,9 @@ def terms(**more):
 
 def test_a_card_that_ends_within_the_hour_is_refused():
     soon, later = "2026-09-21 23:00", "2026-09-22 00:30"  # NOON is 2026-09-21 22:13 in Shanghai
-    file = CardFile.of(f"AAAA1111BBBB,{soon}\nCCCC1111BBBB,{later}\n".encode(), {"file_name": "a.csv"})
+    file = CardFile.of(
+        Source.of(f"AAAA1111BBBB,{soon}\nCCCC1111BBBB,{later}\n".encode()), {"file_name": "a.csv"}
+    )
 
     (rows,) = file.chunks(terms(), b"s" * 16)
 
@@ -383,7 +390,7 @@ def test_refused_rows_are_told_in_the_language_of_the_merchant(language, head):
 
 
 def test_secrets_of_an_import_do_not_show_when_it_is_printed():
-    file = CardFile.of(b"SECRETSECRET\n", {"file_name": "a.txt"})
+    file = CardFile.of(Source.of(b"SECRETSECRET\n"), {"file_name": "a.txt"})
     with ThreadPoolExecutor(1) as workers:
         entry = Entry(product=PRODUCT, batch="b", terms=terms(), workers=workers, key=b"KEYKEYKEY")
 

@@ -27,7 +27,8 @@ class NewProduct(Shape):
 
     `release_at` in the future makes it a presale. `policy` is `repeat` (the link shows the card again) or
     `proof` (a pick-up code is asked for first). `pattern` is what every code must match, such as
-    `[A-Z0-9]{16}`. `shards` spread the stock of a product that thousands buy at once.
+    `[A-Z0-9]{16}`. `shards` spread the stock of a product that thousands buy at once. `fold` takes codes that
+    differ in case or width alone for the same card; it stays as it is, alike for all products of one issuer.
     """
 
     sku: Name
@@ -43,6 +44,7 @@ class NewProduct(Shape):
     view_days: Days = 30
     shards: Shards = 1
     pattern: Text = ""
+    fold: bool = False
 
 
 class ProductPatch(Shape):
@@ -73,6 +75,7 @@ class ProductShape(Shape):
     view_days: int
     shards: int
     pattern: str
+    fold: bool
 
 
 @routes.on("GET", "/v1/products", "All products", scope="stock:read")
@@ -119,4 +122,5 @@ def _shape(product: Product) -> ProductShape:
         view_days=product.view_days,
         shards=product.shards,
         pattern=product.pattern,
+        fold=product.fold,
     )

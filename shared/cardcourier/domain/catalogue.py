@@ -70,6 +70,7 @@ class Product:
     """What is sold, by SKU. `release_at` (epoch ms) in the future makes it a presale.
 
     `policy` is the reveal policy: `repeat` or `proof`. `max_views` counts per unit within `view_days`.
+    `fold` takes codes that differ in case or width alone for the same card.
     """
 
     tenant: str
@@ -87,6 +88,7 @@ class Product:
     shards: int = 1
     epoch: int = 1
     pattern: str = ""
+    fold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What an import pins, brings and leaves behind, chunk by chunk, so that it can be taken up again."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
@@ -9,16 +9,21 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cardcourier.domain.card_files import (
+    CELLS,
     BadRow,
     CardRow,
     Layout,
+    Record,
     Rules,
     compile_pattern,
     encoding_of,
     layout_of,
+    layout_of_cells,
     lines,
     mask,
     read_rows,
+    records,
+    records_of_cells,
 )
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product, Tenant
@@ -38,8 +43,9 @@ Row = CardRow | BadRow
 class Terms:
     """What every row of one import is measured by. Pinned when the import begins: a repeat judges alike.
 
-    `now` in epoch ms; `expires_at` (epoch ms) and `cost` (minor units of `currency`) stand in where a row
-    is silent; `issuer` is who redeems the card, within whose cards it must be unique; `rows` make a chunk.
+    `now` in epoch ms; `expires_at` (epoch ms), `cost` and `face` (minor units of `currency`) stand in where
+    a row is silent; `issuer` is who redeems the card, within whose cards it must be unique, whatever its
+    case and width if `fold`; `rows` make a chunk.
     """
 
     now: int
@@ -50,6 +56,8 @@ class Terms:
     cost: int
     expires_at: int | None
     rows: int
+    face: int | None = None
+    fold: bool = False
 
     @classmethod
     def for_job(cls, data: Mapping[str, Any], product: Product, tenant: Tenant, now: int, rows: int) -> Self:
@@ -66,6 +74,8 @@ class Terms:
             cost=data.get("cost") or 0,
             expires_at=expires_at,
             rows=rows,
+            face=data.get("face"),
+            fold=product.fold,
         )
 
     @classmethod
@@ -84,52 +94,80 @@ class Terms:
             now=self.now + SHORTEST_LIFE,
             currency=self.currency,
             pattern=compile_pattern(self.pattern) if self.pattern else None,
+            fold=self.fold,
         )
 
     def complete(self, row: Row) -> Row:
         """The row, with what stands in where it is silent."""
-        if isinstance(row, BadRow) or (row.expires_at is not None and row.cost is not None):
+        if isinstance(row, BadRow):
             return row
         return replace(
             row,
             expires_at=self.expires_at if row.expires_at is None else row.expires_at,
             cost=self.cost if row.cost is None else row.cost,
+            face=self.face if row.face is None else row.face,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An uploaded file, opened: its bytes are text, or it is a workbook with rows of cells.
+
+    `pieces` and `cells` read it from the start, each time they are called; `cells` yields every row of one
+    sheet, empty ones too. `name` is that of the file inside of an archive, `sheet` that of the sheet.
+    """
+
+    sha256: str
+    pieces: Callable[[], Iterable[bytes]] = field(repr=False)
+    cells: Callable[[], Iterable[Sequence[str]]] | None = field(default=None, repr=False)
+    name: str = ""
+    sheet: str = ""
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """Text that is at hand."""
+        return cls(sha256(data).hexdigest(), lambda: [data])
 
 
 @dataclass(frozen=True, slots=True)
 class CardFile:
     """A supplier's file and how it is read."""
 
-    data: bytes = field(repr=False)
-    sha256: str
+    source: Source
     encoding: str
     layout: Layout
 
     @classmethod
-    def of(cls, data: bytes, chosen: Mapping[str, Any]) -> Self:
+    def of(cls, source: Source, chosen: Mapping[str, Any]) -> Self:
         """`chosen`: the `file_name`, and the `layout` if a person chose one. Raises Refused."""
-        encoding = encoding_of([data])
-        quoted = chosen["file_name"].lower().endswith((".csv", ".tsv"))
-        layout = (
-            Layout.of(chosen["layout"])
-            if chosen.get("layout")
-            else layout_of(lines([data], encoding), quoted=quoted)
-        )
-        return cls(data, sha256(data).hexdigest(), encoding, layout)
+        given = Layout.of(chosen["layout"]) if chosen.get("layout") else None
+        if source.cells is not None:
+            if given is not None and not given.separator and len(given.columns) > 1:
+                given = replace(given, separator=CELLS)
+            return cls(source, "", given or layout_of_cells(source.cells()))
+        encoding = encoding_of(source.pieces())
+        quoted = (source.name or chosen["file_name"]).lower().endswith((".csv", ".tsv"))
+        return cls(source, encoding, given or layout_of(lines(source.pieces(), encoding), quoted=quoted))
+
+    @property
+    def sha256(self) -> str:
+        return self.source.sha256
 
     def understood(self) -> dict[str, Any]:
         """How the file is read, for people to look at and to correct."""
-        return {"encoding": self.encoding, **asdict(self.layout)}
+        about = {"encoding": self.encoding, "file": self.source.name, "sheet": self.source.sheet}
+        return {**{name: text for name, text in about.items() if text}, **asdict(self.layout)}
 
     def chunks(self, terms: Terms, salt: bytes) -> Iterator[list[Row]]:
         """The rows, a chunk at a time; the same chunks whenever it is asked."""
-        rows = map(
-            terms.complete,
-            read_rows(lines([self.data], self.encoding), self.layout, terms.rules(), salt=salt),
-        )
+        rows = map(terms.complete, read_rows(self._records(), self.layout, terms.rules(), salt=salt))
         while chunk := list(islice(rows, terms.rows)):
             yield chunk
+
+    def _records(self) -> Iterator[Record]:
+        if self.source.cells is not None:
+            return records_of_cells(self.source.cells(), self.layout)
+        return records(lines(self.source.pieces(), self.encoding), self.layout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from cardcourier.domain.card_files import BadRow
+from cardcourier.domain.card_files import DAMAGED, BadRow
 
 _IN_CHINESE = {
     "E_EMPTY": "卡密为空",
@@ -19,6 +19,9 @@ _IN_CHINESE = {
 }
 
 
+_DAMAGED_IN_CHINESE = "卡密被表格软件变成了日期或近似数字，请把该列设为文本格式后重新填写"
+
+
 class Rejects:
     """The rows of a file that were refused, as a CSV file that a person can work through."""
 
@@ -32,9 +35,12 @@ class Rejects:
         self.count = 0
 
     def add(self, bad: BadRow) -> None:
-        hint = _IN_CHINESE.get(bad.code, bad.hint) if self._chinese else bad.hint
+        hint = self._in_chinese(bad) if self._chinese else bad.hint
         self._rows.writerow([bad.row, bad.masked, bad.code, hint])
         self.count += 1
+
+    def _in_chinese(self, bad: BadRow) -> str:
+        return _DAMAGED_IN_CHINESE if bad.hint == DAMAGED else _IN_CHINESE.get(bad.code, bad.hint)
 
     def as_bytes(self) -> bytes:
         """UTF-8 with the mark by which spreadsheets know it."""

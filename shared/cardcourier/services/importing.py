@@ -8,6 +8,7 @@ are made from those rows alone.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from random import Random, SystemRandom
@@ -15,7 +16,17 @@ from typing import Any, Protocol
 
 from cardcourier.domain.card_files import BadRow, CardRow, Tally
 from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
-from cardcourier.domain.imports import ROWS, CardFile, Chunk, Row, Terms, counts_of, in_stock, total_of
+from cardcourier.domain.imports import (
+    ROWS,
+    CardFile,
+    Chunk,
+    Row,
+    Source,
+    Terms,
+    counts_of,
+    in_stock,
+    total_of,
+)
 from cardcourier.domain.rejects import Rejects
 from cardcourier.domain.states import Room
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
@@ -51,10 +62,15 @@ class Keys(Protocol):
     def create(self, tenant: str, purpose: str, key_id: str) -> bytes: ...
 
 
-class Files(Protocol):
-    """What was uploaded, and what is handed back."""
+class Uploads(Protocol):
+    """What was uploaded."""
 
-    def get(self, bucket: str, key: str) -> bytes | None: ...
+    def open(self, key: str) -> AbstractContextManager[Source | None]: ...
+
+
+class Files(Protocol):
+    """What is handed back."""
+
     def put_bytes(self, bucket: str, key: str, body: bytes, *, content_type: str) -> bool: ...
 
 
@@ -74,6 +90,7 @@ class Importer:
     documents: Documents
     stocker: Stocker
     keys: Keys
+    uploads: Uploads
     files: Files
     bucket: str
     restock: Restock
@@ -150,7 +167,10 @@ class Importer:
     def _preview(self, job: Job, rid: str) -> Job:
         if job.state == "created":
             job = self._note(job, rid, "previewing")
-        file = self._file(job)
+        with self._file(job) as file:
+            return self._look_through(job, rid, file)
+
+    def _look_through(self, job: Job, rid: str, file: CardFile) -> Job:
         product, tenant = self._about(job)
         terms = Terms.for_job(job.data, product, tenant, self.clock(), self.chunk)
         tally, rejects = Tally(file.layout), Rejects(tenant.language)
@@ -191,7 +211,10 @@ class Importer:
     def _commit(self, job: Job, rid: str, until: int) -> Job:
         if job.data["blocking"]:
             raise Refused("blocked", f"The preview forbids it: {', '.join(job.data['blocking'])}.")
-        file = self._file(job)
+        with self._file(job) as file:
+            return self._bring_in(job, rid, file, until)
+
+    def _bring_in(self, job: Job, rid: str, file: CardFile, until: int) -> Job:
         if file.sha256 != job.data["sha256"]:
             raise Refused("file_changed", "The file is not the one that was previewed; upload it again.")
         product, tenant = self._about(job)
@@ -266,11 +289,12 @@ class Importer:
 
     # -- what both share ------------------------------------------------------------------------
 
-    def _file(self, job: Job) -> CardFile:
-        data = self.files.get(self.bucket, job.data["object_key"])
-        if data is None:
-            raise Refused("file_missing", "The file was not uploaded, or was removed after a week.")
-        return CardFile.of(data, job.data)
+    @contextmanager
+    def _file(self, job: Job) -> Iterator[CardFile]:
+        with self.uploads.open(job.data["object_key"]) as source:
+            if source is None:
+                raise Refused("file_missing", "The file was not uploaded, or was removed after a week.")
+            yield CardFile.of(source, job.data)
 
     def _about(self, job: Job) -> tuple[Product, Tenant]:
         return self.documents.product(job.tenant, job.data["sku"]), self.documents.tenant(job.tenant)

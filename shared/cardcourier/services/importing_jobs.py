@@ -14,8 +14,8 @@ KIND = "import"
 PREFIX = "imp-"
 MOST_LINES = 10_000
 MOST_TEXT = 1_048_576
-MOST_FILE = 67_108_864
-"""Bytes of an uploaded file: a million cards with number, code and date fit in."""
+MOST_FILE = 134_217_728
+"""Bytes of an uploaded file: a million cards with number, code and date fit in, whatever the kind of file."""
 UPLOAD_SECONDS = 900
 LINK_SECONDS = 300
 BEGUN = frozenset({"committing", "committed"})

@@ -20,7 +20,7 @@ LONGEST = 2_200
 
 class Merchant(Protocol):
     def every_shop(self, tenant: str) -> list[Shop]: ...
-    def issuers(self, tenant: str) -> set[str]: ...
+    def issuers(self, tenant: str) -> set[tuple[str, bool]]: ...
 
 
 class Orders(Protocol):
@@ -110,12 +110,13 @@ class Finder:
 
     def _by_card(self, tenant: str, text: str) -> Iterator[tuple[OrderKey, str]]:
         """By the whole code, alone or behind its number."""
-        names = [identity(None, text)]
+        names: list[tuple[str | None, str]] = [(None, text)]
         match _BETWEEN.split(text):
             case [number, code]:
-                names.append(identity(number, code))
-        for issuer in self.merchant.issuers(tenant):
-            for name in names:
+                names.append((number, code))
+        for issuer, fold in self.merchant.issuers(tenant):
+            for number, code in names:
+                name = identity(number, code, fold=fold)
                 key = self.cards.order_of_card(tenant, self.fingerprints.card_id(tenant, issuer, name))
                 if key is not None:
                     yield key, "card"

@@ -140,7 +140,8 @@ class Stocker:
         return late
 
     def _card_id(self, entry: Entry, row: CardRow) -> str:
-        return self.fingerprints.card_id(entry.tenant, entry.terms.issuer, identity(row.number, row.code))
+        name = identity(row.number, row.code, fold=entry.terms.fold)
+        return self.fingerprints.card_id(entry.tenant, entry.terms.issuer, name)
 
     def _new_card(self, entry: Entry, card_id: str, row: CardRow) -> NewCard:
         marker = Marker(

@@ -100,9 +100,12 @@ class MerchantsTable:
     def products(self, tenant: str, after: str | None, limit: int) -> Page[Product]:
         return self._page(Product, tenant, "PRODUCT#", after, limit)
 
-    def issuers(self, tenant: str) -> set[str]:
-        """Who redeems the cards of this tenant's products."""
-        return {p.issuer for p in self.catalogue.all(Product, keys.catalogue(tenant), "PRODUCT#")}
+    def issuers(self, tenant: str) -> set[tuple[str, bool]]:
+        """Who redeems the cards of this tenant's products, and whether case and width are folded there."""
+        return {
+            (p.issuer or p.sku, p.fold)
+            for p in self.catalogue.all(Product, keys.catalogue(tenant), "PRODUCT#")
+        }
 
     def product(self, tenant: str, sku: str) -> Kept[Product]:
         return self._kept(Product, product_key(tenant, sku), "product")

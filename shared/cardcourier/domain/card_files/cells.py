@@ -23,6 +23,12 @@ _CURRENCY_MARKS = "¥$€£元 "
 _MASK = "****"
 
 
+class Damaged(str):
+    """A cell that a spreadsheet turned into a date or a rounded number: no good as a secret any more."""
+
+    __slots__ = ()
+
+
 def mask(secret: str) -> str:
     """What may be shown of a secret: its last 4 characters, and never more than a third of it."""
     shown = min(4, len(secret) // 3)

@@ -8,7 +8,8 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple, Self
 
 from cardcourier.domain.card_files.cells import is_written_date
@@ -24,6 +25,8 @@ _NEARLY_ALL = 0.95
 _MOST_LINES_OF_A_RECORD = 20
 _QUOTABLE = frozenset(("", "\t", "|", ",", "，", ";"))
 _LABELS = "labels"
+CELLS = "cells"
+"""The separator of a workbook, whose fields are apart already."""
 
 _ANY_SEPARATOR = re.compile(r"-{3,}|[\s|,，;；:：]+")
 
@@ -47,7 +50,7 @@ _SPLIT: Mapping[str, Callable[[str], list[str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How to read a file. `separator` is one of the keys above, `labels`, or empty for one column.
+    """How to read a file. `separator` is one of the keys above, `labels`, `cells`, or empty for one column.
 
     `columns` are roles from `ROLES`, in the file's order. `header`: the first line that is not blank names
     the columns and holds no card. `quoted`: fields may stand in double quotes as in RFC 4180.
@@ -59,10 +62,9 @@ class Layout:
     quoted: bool = False
 
     def __post_init__(self) -> None:
-        if self.separator not in ("", _LABELS, *_SPLIT):
-            raise Refused(
-                "bad_layout", f"separator must be empty or one of {_LABELS} {' '.join(map(repr, _SPLIT))}"
-            )
+        if self.separator not in ("", _LABELS, CELLS, *_SPLIT):
+            named = f"{_LABELS} {CELLS} {' '.join(map(repr, _SPLIT))}"
+            raise Refused("bad_layout", f"separator must be empty or one of {named}")
         if not 1 <= len(self.columns) <= MOST_COLUMNS or not set(self.columns) <= set(ROLES):
             raise Refused("bad_layout", f"columns must be 1 to {MOST_COLUMNS} of {', '.join(ROLES)}")
         doubled = next((r for r in ROLES[:-2] if self.columns.count(r) > 1), None)
@@ -115,8 +117,19 @@ def layout_of(lines: Iterable[str], *, quoted: bool = False) -> Layout:
     if _names_columns(first, Layout(separator=separator, quoted=quoted)):
         return _by_header(first, separator or _separator_of_names(first), quoted)
     separator = _separator(sample, quoted)
-    columns = _by_content(sample, Layout(separator=separator, quoted=quoted))
-    return Layout(separator=separator, quoted=quoted, columns=columns)
+    layout = Layout(separator=separator, quoted=quoted)
+    rows = [record.fields for record in records(sample, layout) if record.fields]
+    return replace(layout, columns=_by_content(rows))
+
+
+def layout_of_cells(rows: Iterable[Sequence[str]]) -> Layout:
+    """As `layout_of`, for the rows of a workbook; one that fills a single column holds lines of text."""
+    sample = _head_of_cells(rows)
+    if all(_filled(row) < 2 for row in sample):
+        return layout_of([row[0] for row in sample])
+    if any(map(_is_card, sample[0])):
+        return Layout(separator=CELLS, columns=_columns_of(sample[0]), header=True)
+    return Layout(separator=CELLS, columns=_by_content(sample))
 
 
 def records(lines: Iterable[str], layout: Layout) -> Iterator[Record]:
@@ -126,6 +139,25 @@ def records(lines: Iterable[str], layout: Layout) -> Iterator[Record]:
     if layout.header:
         next(found, None)
     return found
+
+
+def records_of_cells(rows: Iterable[Sequence[str]], layout: Layout) -> Iterator[Record]:
+    """The records of a workbook, whose rows come all, empty ones too, so that they can be counted."""
+    if layout.separator != CELLS:
+        return records((_line(row) for row in rows), layout)
+    filled = (
+        Record(number, "\t".join(row), list(row))
+        for number, row in enumerate(rows, 1)
+        if any(map(str.strip, row))
+    )
+    if layout.header:
+        next(filled, None)
+    return filled
+
+
+def _line(row: Sequence[str]) -> str:
+    """A row as a line of text; a lone cell stays what it is."""
+    return row[0] if _filled(row) == 1 else "\t".join(row).rstrip("\t")
 
 
 def _plain(lines: Iterable[str], layout: Layout) -> Iterator[Record]:
@@ -211,6 +243,10 @@ def _head(lines: Iterable[str]) -> list[str]:
     return sample
 
 
+def _head_of_cells(rows: Iterable[Sequence[str]]) -> list[Sequence[str]]:
+    return list(islice((row for row in rows if any(map(str.strip, row))), SAMPLE))
+
+
 def _fits(separator: str, sample: Sequence[str], quoted: bool) -> bool:
     """Whether nearly all lines have the same number of fields, empty ones at the end counted or not."""
     layout = Layout(separator=separator, quoted=quoted)
@@ -259,17 +295,20 @@ def _by_header(header: str, separator: str, quoted: bool) -> Layout:
     cells = _cells(header, Layout(separator=separator, quoted=quoted))
     if not any(map(_is_card, cells)):
         cells = _ANY_SEPARATOR.split(header)
+    return Layout(separator=separator, quoted=quoted, columns=_columns_of(cells), header=True)
+
+
+def _columns_of(names: Sequence[str]) -> tuple[str, ...]:
     columns: list[str] = []
-    for cell in cells[:MOST_COLUMNS]:
+    for cell in names[:MOST_COLUMNS]:
         role = role_of(cell) or "ignore"
         columns.append("ignore" if role in columns else role)
     if "code" not in columns:
         columns[columns.index("number")] = "code"
-    return Layout(separator=separator, quoted=quoted, columns=tuple(columns), header=True)
+    return tuple(columns)
 
 
-def _by_content(sample: Sequence[str], layout: Layout) -> tuple[str, ...]:
-    rows = [record.fields for record in records(sample, layout) if record.fields]
+def _by_content(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     width = Counter(map(_filled, rows)).most_common(1)[0][0] if rows else 1
     if width < 2:
         return ("code",)

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from hashlib import blake2b
 
-from cardcourier.domain.card_files.cells import cost_of, expiry_of, identity, mask
-from cardcourier.domain.card_files.layout import Layout, Record, records
+from cardcourier.domain.card_files.cells import Damaged, cost_of, expiry_of, identity, mask
+from cardcourier.domain.card_files.layout import Layout, Record
 from cardcourier.domain.card_files.patterns import matches
 from cardcourier.domain.card_files.text import MOST_LINE
 from cardcourier.errors import Refused
 
+DAMAGED = "a spreadsheet made a date or a rounded number of it: format the column as text, enter it again"
 MOST_CODE = 2048
 MOST_NUMBER = 128
 DAY_MS = 86_400_000
@@ -30,13 +31,17 @@ _SCIENTIFIC = re.compile(r"\d(\.\d+)?E\+\d{2,}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """One acceptable row. `expires_at` in epoch ms, `cost` in minor units; None where the file is silent."""
+    """One acceptable row. `expires_at` in epoch ms; `cost` and `face`, the value on the card, in minor units.
+
+    None where the file is silent.
+    """
 
     row: int
     number: str | None = field(repr=False)
     code: str = field(repr=False)
     expires_at: int | None = None
     cost: int | None = None
+    face: int | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -63,16 +68,16 @@ class Rules:
 
 
 def read_rows(
-    lines: Iterable[str], layout: Layout, rules: Rules, *, salt: bytes
+    found: Iterable[Record], layout: Layout, rules: Rules, *, salt: bytes
 ) -> Iterator[CardRow | BadRow]:
-    """Every row of a file, in order. The same file gives the same rows, so work can be taken up again by
-    reading from the start and passing over rows that were done.
+    """Every record of a file as a row, in order. The same file gives the same rows, so work can be taken up
+    again by reading from the start and passing over rows that were done.
 
     Rows seen before in the file are refused; of each seen row 16 bytes are remembered, a hash keyed by
     `salt` (16 to 64 random bytes), so a million rows take about 100 MB.
     """
     reader = _Reader(layout, rules, salt)
-    return map(reader.read, records(lines, layout))
+    return map(reader.read, found)
 
 
 class _Wrong(Exception):
@@ -87,6 +92,7 @@ class _Reader:
         place = {role: at for at, role in enumerate(layout.columns)}
         self._code, self._number = place.get("code", -1), place.get("number", -1)
         self._expiry, self._cost = place.get("expiry", -1), place.get("cost", -1)
+        self._face = place.get("face", -1)
         self._width = len(layout.columns)
         self._rules = rules
         self._salt = salt
@@ -101,15 +107,18 @@ class _Reader:
 
     def _card(self, record: Record) -> CardRow:
         fields = self._fields(record)
+        if any(isinstance(fields[at], Damaged) for at in (self._code, self._number) if at >= 0):
+            raise _Wrong("E_FORMAT", DAMAGED)
         code = fields[self._code].strip()
         number = fields[self._number].strip() if self._number >= 0 else ""
         if not code:
             raise _Wrong("E_EMPTY", "the column of the code is empty")
         warnings = self._check_text(code, number)
         expires_at = self._expires_at(fields, warnings) if self._expiry >= 0 else None
-        cost = self._costs(fields) if self._cost >= 0 else None
+        cost = self._amount(fields[self._cost], "cost") if self._cost >= 0 else None
+        face = self._amount(fields[self._face], "face value") if self._face >= 0 else None
         self._check_new(number, code)
-        return CardRow(record.row, number or None, code, expires_at, cost, tuple(warnings))
+        return CardRow(record.row, number or None, code, expires_at, cost, face, tuple(warnings))
 
     def _fields(self, record: Record) -> Sequence[str]:
         """As many fields as there are columns; the last ones may be left out if they are not the code."""
@@ -136,8 +145,8 @@ class _Reader:
             _check_characters(code + number)
         if len(code.split()) > 1:
             warnings.append("W_SPACE")
-        if "E+" in code and _SCIENTIFIC.fullmatch(code):
-            raise _Wrong("E_FORMAT", "a spreadsheet made a rounded number of this code: export it as text")
+        if any("E+" in text and _SCIENTIFIC.fullmatch(text) for text in (code, number)):
+            raise _Wrong("E_FORMAT", DAMAGED)
         pattern = self._rules.pattern
         if pattern is not None and not matches(pattern, code):
             raise _Wrong("E_FORMAT", "the code does not match the product's pattern")
@@ -168,17 +177,18 @@ class _Reader:
             self._dates[text] = value
         return value
 
-    def _costs(self, fields: Sequence[str]) -> int | None:
-        text = fields[self._cost].strip()
+    def _amount(self, cell: str, name: str) -> int | None:
+        """A damaged cost is a date, and as such no amount."""
+        text = cell.strip()
         if not text:
             return None
         try:
-            cost = cost_of(text, self._rules.currency)
+            amount = cost_of(text, self._rules.currency)
         except Refused as refused:
             raise _Wrong("E_COST", refused.detail) from refused
-        if cost < 0:
-            raise _Wrong("E_COST", "a cost cannot be negative")
-        return cost
+        if amount < 0:
+            raise _Wrong("E_COST", f"a {name} cannot be negative")
+        return amount
 
     def _check_new(self, number: str, code: str) -> None:
         same = identity(number, code, fold=self._rules.fold).encode()

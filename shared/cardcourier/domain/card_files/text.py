@@ -63,12 +63,12 @@ def lines(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
     rest = ""
     for piece in _pieces(chunks):
         *whole, rest = (rest + _text(reader, piece)).split("\n")
-        yield from map(_visible, whole)
+        yield from map(visible, whole)
         rest = rest[: MOST_LINE + 1]
     *whole, rest = (rest + _text(reader, b"", final=True)).split("\n")
-    yield from map(_visible, whole)
+    yield from map(visible, whole)
     if rest:
-        yield _visible(rest)
+        yield visible(rest)
 
 
 def text_lines(text: str) -> Iterator[str]:
@@ -107,7 +107,8 @@ def _text(reader: io.IncrementalNewlineDecoder, data: bytes, *, final: bool = Fa
         raise _unreadable() from error
 
 
-def _visible(line: str) -> str:
+def visible(line: str) -> str:
+    """A line without invisible characters, and no longer than one character more than `MOST_LINE`."""
     if not line.isascii():
         line = line.translate(_INVISIBLE)
     return line[: MOST_LINE + 1]
