@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -11,10 +12,24 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import wiring
+from cardcourier.clock import now_ms
+from cardcourier.domain.notification import MAIL
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.errors import CardCourierError
+from cardcourier.services.delivering import Handed
 
-Asked = tuple[str, OrderKey]
+SPARE_MS = 12_000
+"""What one more try may take: with less time left messages are only written down, for later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`deliver` an order, tell of it `again` (once for each `of`), or `notify`: the notification `of`."""
+
+    kind: str
+    key: OrderKey
+    of: str = ""
+
 
 logger, metrics = wiring.logger, wiring.metrics
 deliverer = wiring.deliverer()
@@ -35,27 +50,46 @@ processor = Processor(event_type=EventType.SQS, raise_on_entire_batch_failure=Fa
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     wanted = dict.fromkeys(_readable(event))
-    orders = _look_up([key for _, key in wanted])
+    orders = _look_up([asked.key for asked in wanted])
+    until = now_ms() + context.get_remaining_time_in_millis() - SPARE_MS
 
     def serve(record: dict[str, Any]) -> None:
-        kind, key = asked = _read(record)
+        asked = _read(record)
         # A second message of the same batch asks for what was just done.
         if wanted.pop(asked, "done") == "done":
             return
-        found = orders or deliverer.look_up([key])
-        if key not in found:
-            return
-        if kind == "again":
-            handed = deliverer.tell_again(*found[key])
-        else:
-            handed = deliverer.deliver(*found[key], context.aws_request_id)
-        metrics.add_metric(name="UnitsHandedOver", unit=MetricUnit.Count, value=handed.units)
-        logger.info("order handed over", order=key.order, units=handed.units)
-        if handed.refused:
-            metrics.add_metric(name="MailFailed", unit=MetricUnit.Count, value=1)
-            logger.warning("mail refused", order=key.order, reason=handed.refused)
+        found = orders or deliverer.look_up([asked.key])
+        if asked.key in found:
+            _report(asked.key, _served(asked, *found[asked.key], context.aws_request_id, until))
 
     return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+
+
+def _served(asked: Asked, header: Header, units: list[Unit], rid: str, until: int) -> Handed:
+    if asked.kind == "again":
+        return deliverer.tell_again(header, units, asked.of, rid)
+    if asked.kind == "notify":
+        return deliverer.try_again(header, units, asked.of, rid)
+    return deliverer.deliver(header, units, rid, until)
+
+
+def _report(key: OrderKey, handed: Handed) -> None:
+    metrics.add_metric(name="UnitsHandedOver", unit=MetricUnit.Count, value=handed.units)
+    logger.info("order handed over", order=key.order, units=handed.units)
+    for trouble in handed.troubles:
+        if trouble.channel == MAIL:
+            metrics.add_metric(name="MailFailed", unit=MetricUnit.Count, value=1)
+        else:
+            metrics.add_metric(name="SmsFailed", unit=MetricUnit.Count, value=1)
+        if trouble.gave_up:
+            metrics.add_metric(name="NotificationFailed", unit=MetricUnit.Count, value=1)
+        logger.warning(
+            "buyer not told",
+            order=key.order,
+            channel=trouble.channel,
+            reason=trouble.reason,
+            gave_up=trouble.gave_up,
+        )
 
 
 def _look_up(keys: list[OrderKey]) -> Mapping[OrderKey, tuple[Header, list[Unit]]]:
@@ -81,4 +115,9 @@ def _read(record: dict[str, Any]) -> Asked:
     words = ("kind", "tenant", "shop", "order")
     if not isinstance(body, dict) or not all(isinstance(body.get(word), str) for word in words):
         raise ValueError("a message of the delivery queue names an order")
-    return body["kind"], OrderKey(body["tenant"], body["shop"], body["order"])
+    of = body.get({"again": "ask", "notify": "note"}.get(body["kind"], ""), "")
+    if not isinstance(of, str):
+        raise ValueError("an ask and a notification are named by text")
+    # A message of an earlier version names no ask: its own id is the same whenever it arrives.
+    of = of or (record["messageId"] if body["kind"] == "again" else "")
+    return Asked(body["kind"], OrderKey(body["tenant"], body["shop"], body["order"]), of)

@@ -17,4 +17,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     swept = sweeper.sweep()
     metrics.add_metric(name="OverdueOrders", unit=MetricUnit.Count, value=swept.orders)
     metrics.add_metric(name="OldestOverdueSeconds", unit=MetricUnit.Seconds, value=swept.oldest // 1000)
-    logger.info("swept", orders=swept.orders, units=swept.units, rooms=swept.rooms)
+    logger.info("swept", orders=swept.orders, units=swept.units, rooms=swept.rooms, notes=swept.notes)

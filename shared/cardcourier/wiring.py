@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.kms import KeyService
     from cardcourier.adapters.notifiers import Login
     from cardcourier.adapters.objects import Objects
-    from cardcourier.adapters.post import MailPost
+    from cardcourier.adapters.post import BuyersPost
     from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, Queue
     from cardcourier.adapters.shop_secrets import ShopSecrets
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.journal import JournalTable
     from cardcourier.adapters.tables.merchants import MerchantsTable
     from cardcourier.adapters.tables.notes import NotesTable
+    from cardcourier.adapters.tables.notifications import NotificationsTable
     from cardcourier.adapters.tables.orders import OrdersTable
     from cardcourier.adapters.tables.pools import PoolsTable
     from cardcourier.adapters.tables.tokens import TokensTable
@@ -56,10 +57,12 @@ if TYPE_CHECKING:
     from cardcourier.services.intake import Intake
     from cardcourier.services.managing.api_keys import KeysDesk
     from cardcourier.services.managing.listings import ListingsDesk
+    from cardcourier.services.managing.notifications import NotificationsDesk
     from cardcourier.services.managing.products import ProductsDesk, RoomOpener
     from cardcourier.services.managing.shops import ShopsDesk
     from cardcourier.services.managing.stock import StockDesk
     from cardcourier.services.managing.tenants import TenantsDesk
+    from cardcourier.services.notifying import Teller
     from cardcourier.services.passing import Passes
     from cardcourier.services.picking import Picker
     from cardcourier.services.reading_orders import OrdersDesk
@@ -169,6 +172,13 @@ def notes() -> NotesTable:
     from cardcourier.adapters.tables.notes import NotesTable
 
     return NotesTable(main_table())
+
+
+@cache
+def notifications() -> NotificationsTable:
+    from cardcourier.adapters.tables.notifications import NotificationsTable
+
+    return NotificationsTable(main_table())
 
 
 @cache
@@ -314,10 +324,10 @@ def _smtp_login() -> Login | None:
 
 
 @cache
-def post() -> MailPost:
-    from cardcourier.adapters.post import MailPost
+def post() -> BuyersPost:
+    from cardcourier.adapters.post import BuyersPost
 
-    return MailPost(contacts(), notifier, catalogue().product)
+    return BuyersPost(contacts(), notifier, catalogue().product)
 
 
 # -- use cases ----------------------------------------------------------------------------------
@@ -410,7 +420,21 @@ def dispatcher() -> Dispatcher:
 def deliverer() -> Deliverer:
     from cardcourier.services.delivering import Deliverer
 
-    return Deliverer(orders(), mailed_links(), post(), catalogue(), now_ms)
+    return Deliverer(orders(), mailed_links(), teller(), now_ms)
+
+
+@cache
+def teller() -> Teller:
+    from cardcourier.services.notifying import Teller
+
+    return Teller(
+        log=notifications(),
+        post=post(),
+        links=mailed_links(),
+        catalogue=catalogue(),
+        clock=now_ms,
+        chance=SystemRandom().random,
+    )
 
 
 @cache
@@ -619,6 +643,13 @@ def orders_desk() -> OrdersDesk:
     from cardcourier.services.reading_orders import OrdersDesk
 
     return OrdersDesk(views(), history(), now_ms)
+
+
+@cache
+def notifications_desk() -> NotificationsDesk:
+    from cardcourier.services.managing.notifications import NotificationsDesk
+
+    return NotificationsDesk(notifications(), delivery_queue(), now_ms)
 
 
 @cache

@@ -36,8 +36,22 @@ NAMED = [
     ("GET", f"{ORDER}/link", None, 404),
     ("POST", f"{ORDER}/withdraw-links", WHY, 404),
     ("POST", f"{ORDER}/units/1/1/replace", WHY, 404),
+    ("GET", f"{ORDER}/notifications", None, 404),
+    ("POST", f"{ORDER}/notifications/{{note}}/retry", None, 404),
+    ("POST", f"{ORDER}/notifications/{{note}}/notice", None, 404),
 ]
-LISTS = ["keys", "shops", "products", "stock", "batches", "imports", "orders", "reports", "unread"]
+LISTS = [
+    "keys",
+    "shops",
+    "products",
+    "stock",
+    "batches",
+    "imports",
+    "orders",
+    "reports",
+    "unread",
+    "notifications",
+]
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +70,7 @@ def house(cloud):
             "id"
         ]
         ours.pay("A-1", ("MONTH", 1), number="#9-OURS", payments=[{"id": "pay-ours-1", "amount": "25.00"}])
+        ours.pay("A-2", ("MONTH", 1), buyer={"email": "a@b..example"})
         ours.tell("order.paid", {"order_id": "unreadable"})
         cloud.wait_idle()
         ids = {
@@ -66,6 +81,7 @@ def house(cloud):
             "imports": job,
             "batch": f"b-{job}",
             "report": report,
+            "note": "1.0001.0.mail",
         }
         yield ours, owner, caller(theirs), ids
 
@@ -81,6 +97,7 @@ def test_every_route_that_names_something_is_tried():
     fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
     fills |= {"{item}": "<item>"}
     fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
+    fills |= {"{note}": "<notification>"}
 
     def rule(path):
         for text, name in fills.items():

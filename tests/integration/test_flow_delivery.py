@@ -51,12 +51,31 @@ def deliver(merchant, *orders):
 
 
 def undelivered(merchant, order):
-    """As if the worker had died after the mail and before it committed the hand-over."""
+    """As if the worker had died after it kept that the mail went out, and before the hand-over."""
     key = merchant.key_of(order)
     for unit in merchant.order(order)[1]:
         change_item(keys.unit(key, unit.line, unit.n), st={"S": "ALLOCATED"})
     due = {"N": str(now_ms() + 60_000)}
     change_item(keys.header(key), d={"S": keys.timer("ORDER", keys.order_pk(key))}, due=due)
+
+
+def unsent(merchant, order, **values):
+    """As if the worker had died while it sent: nobody knows whether the mail went out."""
+    undelivered(merchant, order)
+    [note] = notes(merchant, order)
+    gone = {"st": {"S": "pending"}, "claim": {"S": "dead"}, "until": {"N": "1"}, "tried": {"L": []}}
+    change_item(keys.notification(note.key, note.id), **gone | values)
+
+
+def notes(merchant, order):
+    return wiring.notifications().of_order(merchant.key_of(order))
+
+
+def due(merchant, order):
+    """Push the timer of what is to be sent again into the past."""
+    for note in notes(merchant, order):
+        past = {"N": str(now_ms() - 1000)}
+        change_item(keys.notification(note.key, note.id), due=past, not_before=past)
 
 
 # ---------------------------------------------------------------- mails
@@ -120,7 +139,7 @@ def test_who_cannot_be_mailed_still_has_the_link(merchant, buyer, refused):
     [unit] = merchant.order("A-1")[1]
     assert (str(unit.state), unit.delivered_by) == ("DELIVERED", "link")
     assert log.metric("MailFailed") == refused
-    assert "example" not in "".join(line for line in log.text.splitlines() if "mail refused" in line)
+    assert "example" not in "".join(line for line in log.text.splitlines() if "buyer not told" in line)
     shown = Browser(merchant.cloud).program(f"/r/{merchant.token('A-1')}/reveal")
     assert [card["code"] for card in shown.json["cards"]] == [merchant.codes[unit.card]]
 
@@ -149,11 +168,11 @@ def test_a_number_that_is_the_id_again_is_delivered(merchant):
     assert merchant.counts("601", merchant.shopify) == {"DELIVERED": 1}
 
 
-def test_dying_after_the_mail_repeats_the_same_link(merchant):
+def test_dying_while_it_is_sent_repeats_the_same_mail(merchant):
     settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
     [card] = [unit.card for unit in merchant.order("A-1")[1]]
     with still(merchant.cloud):
-        undelivered(merchant, "A-1")
+        unsent(merchant, "A-1")
         assert failed(deliver(merchant, "A-1")) == []
     again, first = merchant.mails("A-1")
     assert (LINK.findall(again["text"]), CODE.findall(again["text"])) == (
@@ -162,6 +181,26 @@ def test_dying_after_the_mail_repeats_the_same_link(merchant):
     )
     [unit] = merchant.order("A-1")[1]
     assert (unit.card, str(unit.state)) == (card, "DELIVERED")
+    [note] = notes(merchant, "A-1")
+    assert [attempt.outcome for attempt in note.attempts] == ["unknown", "sent"]
+
+
+def test_dying_after_the_mail_was_kept_as_sent_repeats_nothing(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 2)), merchant=merchant)
+    with still(merchant.cloud):
+        undelivered(merchant, "A-1")
+        assert failed(deliver(merchant, "A-1")) == []
+    assert (len(merchant.mails("A-1")), merchant.counts("A-1")) == (1, {"DELIVERED": 2})
+    assert merchant.order("A-1")[0].due is None
+
+
+def test_while_another_worker_is_at_it_nothing_is_sent_or_committed(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+    with still(merchant.cloud):
+        unsent(merchant, "A-1", until={"N": str(now_ms() + 60_000)})
+        assert failed(deliver(merchant, "A-1")) == []
+        assert (len(merchant.mails("A-1")), merchant.counts("A-1")) == (1, {"ALLOCATED": 1})
+        assert merchant.order("A-1")[0].due
 
 
 def test_a_lost_delivery_message_is_found_by_the_sweeper(merchant):
@@ -175,19 +214,66 @@ def test_a_lost_delivery_message_is_found_by_the_sweeper(merchant):
     assert merchant.order("A-1")[0].due is None
 
 
-def test_while_mail_is_away_nothing_is_committed(merchant):
-    """First mail alone is away, then, in a process that knows no key yet, the keys are too."""
-    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+def test_while_mail_is_away_the_order_is_handed_over_and_the_mail_follows(merchant):
+    """First mail alone is away; in a process that knows no key yet, the keys are too."""
+    settle(*(merchant.pay(order, ("MONTH", 1)) for order in ("A-1", "A-2")), merchant=merchant)
     with still(merchant.cloud):
-        undelivered(merchant, "A-1")
+        for order in ("A-1", "A-2"):
+            [note] = notes(merchant, order)
+            unsent(merchant, order)
+        log = Log(merchant.cloud)
         with merchant.cloud.outage():
-            assert failed(deliver(merchant, "A-1")) == ["m0"]
+            assert failed(deliver(merchant, "A-1")) == []
             merchant.cloud.cold_start()
-            assert failed(deliver(merchant, "A-1")) == ["m0"]
-        assert merchant.counts("A-1") == {"ALLOCATED": 1}
+            assert failed(deliver(merchant, "A-2")) == ["m0"]
+        assert (merchant.counts("A-1"), merchant.counts("A-2")) == ({"DELIVERED": 1}, {"ALLOCATED": 1})
+        assert (log.metric("MailFailed"), log.metric("NotificationFailed")) == (1, 0)
+        [note] = notes(merchant, "A-1")
+        assert (str(note.status), note.attempts[-1].outcome) == ("pending", "unavailable")
+        assert merchant.order("A-1")[0].due is None
+        [unit] = merchant.order("A-1")[1]
+        assert unit.delivered_by == "mail"
         before = len(merchant.mails("A-1"))
-        assert failed(deliver(merchant, "A-1")) == []
-        assert (merchant.counts("A-1"), len(merchant.mails("A-1"))) == ({"DELIVERED": 1}, before + 1)
+        merchant.cloud.run_schedule("release")
+        due(merchant, "A-1")
+    merchant.cloud.run_schedule("release")
+    merchant.cloud.wait_idle()
+    [note] = notes(merchant, "A-1")
+    assert (str(note.status), note.due) == ("sent", None)
+    assert len(merchant.mails("A-1")) == before + 1
+
+
+def test_a_refused_mail_waits_for_a_person_who_has_it_tried_again(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 1), buyer={"email": "a@b..example"}), merchant=merchant)
+    unnoticed = wiring.notifications().unnoticed
+    [note] = unnoticed(merchant.id, None, 50).items
+    assert (note.key.order, str(note.status), note.channel) == ("A-1", "refused", "mail")
+    desk = wiring.notifications_desk()
+    desk.try_again(note.key, note.id, "staff", "rid-1")
+    merchant.cloud.wait_idle()
+    [note] = unnoticed(merchant.id, None, 50).items
+    assert [attempt.outcome for attempt in note.attempts] == ["refused", "refused"]
+    assert desk.notice(note.key, note.id, "staff", "rid-2").noticed
+    assert unnoticed(merchant.id, None, 50).items == ()
+    kept = notes(merchant, "A-1")
+    desk.notice(note.key, note.id, "staff", "rid-2")
+    assert notes(merchant, "A-1") == kept
+
+
+def test_asked_again_twice_the_link_goes_out_once_for_each_ask(merchant):
+    settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
+    [ask] = asks(merchant, "A-1", kind="again")
+    first, second = {**ask, "ask": "1"}, {**ask, "ask": "2"}
+    merchant.cloud.invoke("delivery", messages("delivery", first, first, second))
+    merchant.cloud.invoke("delivery", messages("delivery", second, ask))
+    merchant.cloud.invoke("delivery", messages("delivery", first))
+    assert len(merchant.mails("A-1")) == 1 + 3
+    assert {note.id for note in notes(merchant, "A-1")} == {
+        "1.0001.0.mail",
+        "again.1.mail",
+        "again.2.mail",
+        "again.m1.mail",
+    }
 
 
 def test_one_bad_message_or_order_fails_alone(merchant):
@@ -197,7 +283,7 @@ def test_one_bad_message_or_order_fails_alone(merchant):
     wrong = ["not json", "[]", {"kind": "deliver"}]
     with still(merchant.cloud):
         for order in ("A-1", "A-2", "A-3"):
-            undelivered(merchant, order)
+            unsent(merchant, order)
         change_item(keys.header(merchant.key_of("A-2")), contact={"B": contact[:-1] + b"?"})
         log = Log(merchant.cloud)
         batch = messages("delivery", first, *wrong, spoiled, unknown, last)

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cardcourier.adapters.buyer_links import BuyerLinks
-from cardcourier.domain.catalogue import Tenant
-from cardcourier.domain.mail import NotifierRefused, NotifierUnavailable
-from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Unit
+from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Unit, promised
 from cardcourier.domain.protocol import Lost
 from cardcourier.domain.states import Room, State
-from cardcourier.services.delivering import Deliverer, Handed, complete, promised
+from cardcourier.services.delivering import Deliverer, Handed, complete
+from cardcourier.services.notifying import Occasion, Told, Trouble
 
 KEY = OrderKey("acme", "main", "1001")
 PLAN = (Part("A", 1),)
@@ -46,39 +45,35 @@ class Links:
     def keep(self, headers, expires_at):
         raise AssertionError("kept when the order is looked up")
 
-    def link_of(self, header):
-        return f"https://cards.example/r/token-{header.seq}"
-
-    def code_of(self, header):
-        return f"ABCD-{header.seq:04d}"
-
 
 @dataclass
-class Post:
+class Telling:
+    """Tells of everything at once, or of what it is let."""
+
     events: list
-    error: Exception | None = None
+    of: set | None = None
+    settled: bool = True
+    troubles: tuple = ()
 
-    def send(self, notice):
-        self.events.append(("told", notice))
-        if self.error:
-            raise self.error
-        return "mail:1"
-
-
-class Catalogue:
-    def tenant(self, tenant):
-        return Tenant(id=tenant, name="Acme")
+    def tell(self, header, units, occasion, rid, until=None):
+        self.events.append(("told", occasion))
+        about = frozenset(occasion.about) & (self.of or frozenset(occasion.about))
+        self.of = None
+        return Told("mail:1", about, self.settled, self.troubles)
 
 
 @dataclass
 class World:
     events: list = field(default_factory=list)
-    error: Exception | None = None
     lost: Lost | None = None
+    telling: dict = field(default_factory=dict)
+
+    def deliverer(self):
+        telling = Telling(self.events, **self.telling)
+        return Deliverer(Orders(self.events, self.lost), Links(), telling, lambda: NOW)
 
     def deliver(self, header, *units):
-        tools = Orders(self.events, self.lost), Links(), Post(self.events, self.error), Catalogue()
-        return Deliverer(*tools, lambda: NOW).deliver(header, list(units), "rid")
+        return self.deliverer().deliver(header, list(units), "rid")
 
     @property
     def told(self):
@@ -92,17 +87,35 @@ def test_the_buyer_is_told_before_it_is_committed_that_he_was():
     assert world.events[1:] == [("handed over", "1#0001", "mail:1"), ("timer", 3)]
 
 
-def test_nothing_is_committed_when_the_mail_may_not_have_gone_out():
-    world = World(error=NotifierUnavailable("busy"))
-    with pytest.raises(NotifierUnavailable):
-        world.deliver(a_header(), a_unit())
+def test_while_another_worker_tells_nothing_is_committed():
+    world = World(telling={"settled": False})
+    assert world.deliver(a_header(), a_unit()) == Handed(0)
     assert [event[0] for event in world.events] == ["told"]
 
 
-def test_a_refused_mail_leaves_the_link():
-    world = World(error=NotifierRefused("no such address"))
-    assert world.deliver(a_header(), a_unit()) == Handed(1, "no such address")
-    assert ("handed over", "1#0001", "link") in world.events
+def test_what_an_earlier_message_did_not_tell_of_has_one_of_its_own():
+    """The first message told of one card; meanwhile another one came."""
+    world = World(telling={"of": {"1#0001/0"}})
+    assert world.deliver(a_header(2), a_unit(1), a_unit(2)) == Handed(2)
+    assert [occasion.id for occasion in world.told] == ["1.0001.0", "1.0002.0"]
+    assert world.told[1].about == ("1#0002/0",)
+
+
+def test_the_card_that_names_the_occasion_is_handed_over_last():
+    world = World()
+    world.deliver(a_header(3), a_unit(1), a_unit(2), a_unit(3))
+    assert [name for what, name, *_ in world.events if what == "handed over"] == [
+        "1#0003",
+        "1#0002",
+        "1#0001",
+    ]
+
+
+def test_a_message_that_did_not_go_out_does_not_hold_the_cards_up():
+    trouble = Trouble("mail", "busy", False)
+    world = World(telling={"troubles": (trouble,)})
+    assert world.deliver(a_header(), a_unit()) == Handed(1, (trouble,))
+    assert world.events[-1] == ("timer", 3)
 
 
 @pytest.mark.parametrize(
@@ -191,17 +204,18 @@ def test_a_new_card_for_a_bad_one_is_told_as_such():
     world = World()
     world.deliver(a_header(), a_unit(gen=1))
     world.deliver(a_header(), a_unit())
-    assert [notice.kind for notice in world.told] == ["replaced", "delivered"]
-    assert world.told[0].round != world.told[1].round
+    assert [(told.kind, told.id) for told in world.told] == [
+        ("replaced", "1.0001.1"),
+        ("delivered", "1.0001.0"),
+    ]
 
 
 def test_asked_again_the_link_goes_out_and_nothing_changes():
-    events = []
-    deliverer = Deliverer(Orders(events), Links(), Post(events), Catalogue(), lambda: NOW)
-    assert deliverer.tell_again(a_header(), [a_unit(state=State.REVEALED)]) == Handed(1)
-    assert deliverer.tell_again(a_header(), [a_unit(state=State.RETURNED)]) == Handed(0)
-    [(_, notice)] = events
-    assert (notice.kind, notice.link) == ("again", "https://cards.example/r/token-0")
+    world = World()
+    deliverer = world.deliverer()
+    assert deliverer.tell_again(a_header(), [a_unit(state=State.REVEALED)], "ask-1", "rid") == Handed(1)
+    assert deliverer.tell_again(a_header(), [a_unit(state=State.RETURNED)], "ask-2", "rid") == Handed(0)
+    assert world.events == [("told", Occasion("again.ask-1", "again", ("1#0001/0",)))]
 
 
 # -- links --------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class World:
     def put(self, key, text, about, actor):
         self.events.append(("note", text, about, actor.why))
 
-    def again(self, key):
+    def again(self, key, ask):
         self.events.append(("mail", key))
 
     def open(self, tenant, card_id):

@@ -68,6 +68,12 @@ class World:
     def deliver(self, wanted):
         self.sent += [("deliver", key.order) for key in wanted]
 
+    def note_of(self, timer):
+        return timer.sk
+
+    def notify(self, wanted):
+        self.sent += [("notify", key.order, note) for key, note in wanted]
+
     def sweep(self, now=NOW):
         return Sweeper(self, self, self, self, lambda: now, 2).sweep()
 

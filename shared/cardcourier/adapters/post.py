@@ -8,6 +8,8 @@ from cardcourier.domain.catalogue import Product
 from cardcourier.domain.language import DEFAULT, known_language
 from cardcourier.domain.mail import Notifier, mail_address
 from cardcourier.domain.notice import Notice
+from cardcourier.domain.notification import MAIL, Plan
+from cardcourier.domain.orders import Header
 from cardcourier.messages.render import (
     Item,
     OrderNotice,
@@ -17,31 +19,30 @@ from cardcourier.messages.render import (
 )
 
 WORDINGS = {"delivered": render_delivery, "replaced": render_replacement, "again": render_link_again}
-BY_LINK = "link"
 
 
 @dataclass(frozen=True, slots=True)
-class MailPost:
+class BuyersPost:
     """Mail with a link and a pick-up code. Without an address the link on the order page must do."""
 
     contacts: Contacts
     notifier: Callable[[], Notifier]
     product: Callable[[str, str], Product | None]
 
-    def send(self, notice: Notice) -> str:
-        """Returns `mail:<provider's id>`, or `link`. Raises NotifierRefused, NotifierUnavailable."""
-        key = notice.header.key
-        sealed = notice.header.contact
-        contact = self.contacts.open(key.tenant, sealed, key.order) if sealed else {}
-        address = contact.get("email")
-        if not address:
-            return BY_LINK
+    def plan(self, header: Header) -> Plan:
+        """Mail, if the shop gave an address."""
+        return Plan((MAIL,)) if self._contact(header).get("email") else Plan()
+
+    def send(self, channel: str, notice: Notice, message_id: str) -> str:
+        """Returns the provider's id. Raises NotifierRefused, NotifierUnavailable."""
+        address = self._contact(notice.header).get("email", "")
         language = known_language(notice.header.language) or known_language(notice.tenant.language) or DEFAULT
         letter = WORDINGS[notice.kind](self._worded(notice, english=language == "en"), language)
-        # One id per occasion: mail programs fold away what has the id of an earlier mail.
-        hint = f"{key.shop}.{key.order}.{notice.kind}.{notice.header.seq}.{notice.round}"
-        sent = self.notifier().send(address, letter, mail_address(notice.tenant.support), hint)
-        return f"mail:{sent}" if sent else BY_LINK
+        return self.notifier().send(address, letter, mail_address(notice.tenant.support), message_id)
+
+    def _contact(self, header: Header) -> dict[str, str]:
+        key, sealed = header.key, header.contact
+        return self.contacts.open(key.tenant, sealed, key.order) if sealed else {}
 
     def _worded(self, notice: Notice, *, english: bool) -> OrderNotice:
         return OrderNotice(

@@ -80,6 +80,10 @@ class DeliveryQueue:
     def deliver(self, wanted: Sequence[OrderKey]) -> None:
         self.queue.send_all([order_body(key, "deliver") for key in wanted])
 
-    def again(self, key: OrderKey) -> None:
-        """Have the link mailed once more."""
-        self.queue.send(order_body(key, "again"))
+    def again(self, key: OrderKey, ask: str) -> None:
+        """Have the link sent once more: once for each `ask`, however often the message arrives."""
+        self.queue.send({**order_body(key, "again"), "ask": ask})
+
+    def notify(self, wanted: Sequence[tuple[OrderKey, str]]) -> None:
+        """Have these notifications tried again."""
+        self.queue.send_all([{**order_body(key, "notify"), "note": note} for key, note in wanted])

@@ -11,8 +11,7 @@ from cardcourier.domain.orders import Header
 class Notice:
     """`kind` is `delivered`, `replaced` or `again`; `items` says how many cards of each SKU it is about.
 
-    `delivered` of `total` cards are there; the link ends at `expires_at` (epoch ms). `round` tells
-    occasions of one kind apart.
+    `delivered` of `total` cards are there; the link ends at `expires_at` (epoch ms).
     """
 
     kind: str
@@ -24,4 +23,3 @@ class Notice:
     delivered: int
     total: int
     expires_at: int
-    round: int = 0

@@ -1,6 +1,6 @@
 """An order as we keep it: header, units, and what they say together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from zlib import crc32
@@ -184,6 +184,18 @@ def slots(line: str, pieces: int, plan: Iterable[Part]) -> Iterator[Slot]:
     for piece in range(1, pieces + 1):
         for offset, sku in enumerate(skus, start=1):
             yield Slot(line, (piece - 1) * len(skus) + offset, piece, sku)
+
+
+def promised(header: Header, units: Sequence[Unit]) -> int:
+    """How many cards the order gets in the end, written yet or not; what was stopped does not count."""
+    firsts = {unit.line: unit for unit in units if unit.n == 1}
+    total = 0
+    for line in header.lines:
+        plan = firsts[line.id].plan if line.id in firsts else None
+        cards = 1 if plan is None else sum(part.quantity for part in plan)
+        stopped = sum(stop.rpartition("/")[0] == line.id for stop in header.stops)
+        total += max(0, line.quantity - stopped) * cards
+    return 0 if EVERYTHING in header.stops else total
 
 
 def choose_stops(header: Header, units: Mapping[str, Unit]) -> frozenset[str]:

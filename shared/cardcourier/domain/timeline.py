@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from cardcourier.domain.notification import Notification
 from cardcourier.domain.orders import Header, Unit
 from cardcourier.domain.states import State
 
@@ -48,6 +49,7 @@ class OrderHistory:
     units: tuple[Unit, ...]
     facts: tuple[KeptFact, ...] = ()
     notes: tuple[Note, ...] = ()
+    notifications: tuple[Notification, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ def timeline(history: OrderHistory) -> tuple[Entry, ...]:
         *(_of_fact(fact) for fact in history.facts),
         *(entry for unit in history.units for entry in _of_unit(unit)),
         *(_of_note(note) for note in history.notes),
+        *(entry for note in history.notifications for entry in _of_notification(note)),
     ]
     return tuple(sorted(entries, key=lambda entry: entry.at))
 
@@ -136,9 +139,20 @@ def _of_note(note: Note) -> Entry:
     )
 
 
+def _of_notification(note: Notification) -> Iterator[Entry]:
+    for attempt in note.attempts:
+        yield Entry(at=attempt.at, what=f"{note.channel} {attempt.outcome}", by="delivery", why=attempt.error)
+
+
 def remarks(history: OrderHistory) -> tuple[Remark, ...]:
     """Paid twice, paid late, stopped before it was paid, and whatever holds it."""
-    return tuple(_remarks(history.header, history.units, history.facts))
+    return (*_remarks(history.header, history.units, history.facts), *_not_told(history.notifications))
+
+
+def _not_told(notifications: Iterable[Notification]) -> Iterator[Remark]:
+    for note in notifications:
+        if not note.noticed:
+            yield Remark("not_told", f"The buyer was not told by {note.channel}: {note.reason}")
 
 
 def _remarks(header: Header, units: Sequence[Unit], facts: Iterable[KeptFact]) -> Iterator[Remark]:

@@ -1,22 +1,20 @@
 """Hand over what is allocated: keep the link, tell the buyer, then commit that it was done.
 
-A crash in between repeats the mail with the same link, never the card.
+A crash in between is repeated from what the send log says: the same link, never another card, and no
+second message where the first is known to be sent. A message that cannot be sent now is tried again by
+its own timer; the hand-over does not wait for it, because the link works already.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from cardcourier.domain.catalogue import Tenant
-from cardcourier.domain.notice import Notice
-from cardcourier.domain.orders import EVERYTHING, Header, OrderKey, Unit, slots
+from cardcourier.domain.notification import mark, occasion_of
+from cardcourier.domain.orders import Header, OrderKey, Unit, promised, slots
 from cardcourier.domain.protocol import Actor, Lost
 from cardcourier.domain.states import HANDED_OVER, State
-from cardcourier.errors import Refused
+from cardcourier.services.notifying import DAY, LINK_DAYS, Occasion, Told, Trouble
 
-DAY = 86_400_000
-LINK_DAYS = 30
 LONGEST_STEP = 5_000
 """Milliseconds between two cards of one pass, beyond which it is taken for dead."""
 
@@ -31,28 +29,23 @@ class Links(Protocol):
     """Orders' links and pick-up codes: derived, so that asked again they are the same."""
 
     def keep(self, headers: Iterable[Header], expires_at: int) -> None: ...
-    def link_of(self, header: Header) -> str: ...
-    def code_of(self, header: Header) -> str: ...
 
 
-class Post(Protocol):
-    """Carries a message to the buyer."""
+class Telling(Protocol):
+    """Tells buyers, each occasion once."""
 
-    def send(self, notice: Notice) -> str:
-        """Returns how it went out, for the record. Raises Refused when it never will."""
-        ...
-
-
-class Catalogue(Protocol):
-    def tenant(self, tenant: str) -> Tenant: ...
+    def tell(
+        self, header: Header, units: Sequence[Unit], occasion: Occasion, rid: str, until: int | None = None
+    ) -> Told: ...
+    def try_again(self, header: Header, units: Sequence[Unit], note_id: str, rid: str) -> Told: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a hand-over did; `refused` says why the buyer could not be told."""
+    """What a hand-over did; `troubles` are the tries to tell the buyer that came to nothing."""
 
     units: int
-    refused: str = ""
+    troubles: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +54,7 @@ class Deliverer:
 
     orders: Orders
     links: Links
-    post: Post
-    catalogue: Catalogue
+    telling: Telling
     clock: Callable[[], int]
 
     def look_up(self, wanted: Sequence[OrderKey]) -> Mapping[OrderKey, tuple[Header, list[Unit]]]:
@@ -72,62 +64,52 @@ class Deliverer:
         self.links.keep(with_cards, self.clock() + LINK_DAYS * DAY)
         return found
 
-    def deliver(self, header: Header, units: list[Unit], rid: str) -> Handed:
+    def deliver(self, header: Header, units: list[Unit], rid: str, until: int | None = None) -> Handed:
         """Hand over one order as it was just read. Raises Unavailable to be asked again.
 
         While a pass still takes cards for it nothing is done: its last card asks again, for one mail.
+        After `until` (epoch ms) messages are only written down; they go out by their own timers.
         """
         if not header.paid or under_way(header, units, self.clock()):
             return Handed(0)
         actor = Actor("delivery", self.clock(), rid)
+        now_there = {unit.name: unit for unit in units}
         ready = [
             unit
             for unit in units
             if unit.state is State.ALLOCATED and not header.stopped(unit.line, unit.piece)
         ]
-        refused = ""
-        if ready:
-            via, refused = self._tell(header, units, ready)
-            units = [self._hand_over(unit, via, actor) if unit in ready else unit for unit in units]
-        if complete(header, units):
+        handed, troubles, settled = 0, list[Trouble](), True
+        while ready and settled:
+            kind = "replaced" if any(unit.gen for unit in ready) else "delivered"
+            about = tuple(mark(unit) for unit in ready)
+            occasion = Occasion(occasion_of(ready), kind, about)
+            told = self.telling.tell(header, units, occasion, rid, until)
+            troubles += told.troubles
+            settled = told.settled
+            if settled:
+                told_of = [unit for unit in ready if mark(unit) in told.about]
+                # The first names the occasion, so it goes last: after a crash the occasion is the same.
+                for unit in sorted(told_of, key=lambda unit: unit.name, reverse=True):
+                    now_there[unit.name] = self._hand_over(unit, told.via, actor)
+                handed += len(told_of)
+                ready = [unit for unit in ready if unit not in told_of]
+        if complete(header, list(now_there.values())):
             self.orders.clear_timer(header.key, header.ver)
-        return Handed(len(ready), refused)
+        return Handed(handed, tuple(troubles))
 
-    def tell_again(self, header: Header, units: list[Unit]) -> Handed:
-        """Send the link once more; nothing changes."""
+    def tell_again(self, header: Header, units: list[Unit], ask: str, rid: str) -> Handed:
+        """Send the link once more, once for each `ask`; nothing changes."""
         held = [unit for unit in units if unit.holds_card]
         if not held:
             return Handed(0)
-        try:
-            self.post.send(self._notice("again", header, units, held))
-        except Refused as refused:
-            return Handed(0, refused.detail)
-        return Handed(len(held))
+        occasion = Occasion(f"again.{ask}", "again", tuple(mark(unit) for unit in held))
+        told = self.telling.tell(header, units, occasion, rid)
+        return Handed(len(held), told.troubles)
 
-    def _tell(self, header: Header, units: list[Unit], ready: list[Unit]) -> tuple[str, str]:
-        """Returns how the buyer was told, and why not if a mail was refused for good."""
-        kind = "replaced" if any(unit.gen for unit in ready) else "delivered"
-        notice = self._notice(kind, header, units, ready)
-        try:
-            return self.post.send(notice), ""
-        except Refused as refused:
-            return "link", refused.detail
-
-    def _notice(self, kind: str, header: Header, units: Sequence[Unit], about: Sequence[Unit]) -> Notice:
-        """What to tell the buyer; the link was kept before."""
-        live = [unit for unit in units if not unit.ended]
-        return Notice(
-            kind=kind,
-            header=header,
-            tenant=self.catalogue.tenant(header.key.tenant),
-            link=self.links.link_of(header),
-            code=self.links.code_of(header),
-            items=Counter(unit.sku for unit in about),
-            delivered=sum(unit.holds_card for unit in live),
-            total=promised(header, units),
-            expires_at=self.clock() + LINK_DAYS * DAY,
-            round=self.clock() if kind == "again" else sum(unit.gen for unit in live) * 1000 + len(about),
-        )
+    def try_again(self, header: Header, units: list[Unit], note_id: str, rid: str) -> Handed:
+        """Another try at a message that could not be sent before."""
+        return Handed(0, self.telling.try_again(header, units, note_id, rid).troubles)
 
     def _hand_over(self, seen: Unit, via: str, actor: Actor) -> Unit:
         done = replace(
@@ -142,18 +124,6 @@ def under_way(header: Header, units: Sequence[Unit], now: int) -> bool:
     if not units or any(unit.waiting or unit.ended for unit in units):
         return False
     return len(units) < promised(header, units) and now - max(unit.at for unit in units) < LONGEST_STEP
-
-
-def promised(header: Header, units: Sequence[Unit]) -> int:
-    """How many cards the order gets in the end, written yet or not; what was stopped does not count."""
-    firsts = {unit.line: unit for unit in units if unit.n == 1}
-    total = 0
-    for line in header.lines:
-        plan = firsts[line.id].plan if line.id in firsts else None
-        cards = 1 if plan is None else sum(part.quantity for part in plan)
-        stopped = sum(stop.rpartition("/")[0] == line.id for stop in header.stops)
-        total += max(0, line.quantity - stopped) * cards
-    return 0 if EVERYTHING in header.stops else total
 
 
 def complete(header: Header, units: Sequence[Unit]) -> bool:

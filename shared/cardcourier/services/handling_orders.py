@@ -45,7 +45,7 @@ class Replacing(Protocol):
 class Mailing(Protocol):
     """Has the buyer's mail sent again."""
 
-    def again(self, key: OrderKey) -> None: ...
+    def again(self, key: OrderKey, ask: str) -> None: ...
 
 
 class Links(Protocol):
@@ -143,7 +143,7 @@ class OrderActions:
             raise Conflict("no_address", "The shop gave no address of the buyer; use the link instead.")
         self._within("resend", f"{key.tenant}/{key.shop}/{key.order}", RESENDS_A_DAY, "mails for this order")
         self._note(key, "", "sent again", who)
-        self.mailing.again(key)
+        self.mailing.again(key, who.rid)
 
     def withdraw_links(self, key: OrderKey, reason: str, who: Who) -> None:
         """Every link and pick-up code given out so far ends. Raises NotFound, Conflict."""

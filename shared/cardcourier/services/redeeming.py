@@ -54,7 +54,7 @@ class Notes(Protocol):
 
 
 class Deliveries(Protocol):
-    def again(self, key: OrderKey) -> None: ...
+    def again(self, key: OrderKey, ask: str) -> None: ...
 
 
 class Vault(Protocol):
@@ -167,7 +167,7 @@ class Redeem:
         for key in [found.key for found in self.codes.find_mail(number, email, now)] or [nobody]:
             who = _hashed("/".join((key.tenant, key.shop, key.order)))
             if self.tokens.allow("again", who, MAILS_A_DAY, DAY, now):
-                self.deliveries.again(key)
+                self.deliveries.again(key, visitor.rid)
 
     # -- showing --------------------------------------------------------------------------------
 

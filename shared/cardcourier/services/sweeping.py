@@ -21,6 +21,7 @@ class Due(Protocol):
     def due_timers(self, kind: str, part: int, until: int, limit: int) -> list[Timer]: ...
     def push(self, timer: Timer, due: int) -> Pushed | None: ...
     def order_of(self, timer: Timer) -> OrderKey: ...
+    def note_of(self, timer: Timer) -> str: ...
     def room_of(self, timer: Timer) -> RoomTimer: ...
 
 
@@ -31,6 +32,7 @@ class Passes(Protocol):
 
 class Deliveries(Protocol):
     def deliver(self, wanted: list[OrderKey]) -> None: ...
+    def notify(self, wanted: list[tuple[OrderKey, str]]) -> None: ...
 
 
 class Releases(Protocol):
@@ -47,6 +49,7 @@ class Swept:
     units: int
     rooms: int
     oldest: int
+    notes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,11 @@ class Sweeper:
         waiting_for_delivery = list(self._push_all("DELIV", now))
         units = list(dict.fromkeys(self.due.order_of(pushed.timer) for pushed in waiting_for_delivery))
         self.deliveries.deliver(list(dict.fromkeys([*orders, *units])))
+        notes = [pushed.timer for pushed in self._push_all("NOTE", now)]
+        self.deliveries.notify([(self.due.order_of(timer), self.due.note_of(timer)) for timer in notes])
         rooms = sum(self._open(timer, now) for timer in self._timers("ROOM", now + LOOK_AHEAD))
         ages = [now - pushed.paid_at for pushed in late if pushed.paid_at]
-        return Swept(len(orders), len(units), rooms, max(ages, default=0))
+        return Swept(len(orders), len(units), rooms, max(ages, default=0), len(notes))
 
     def _push_all(self, kind: str, now: int) -> Iterator[Pushed]:
         """Each due timer is moved before its work is sent: a second sweeper finds it moved."""

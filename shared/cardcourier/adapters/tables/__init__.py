@@ -12,7 +12,9 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     unit             as the header               U#<line>#<nnnn>         card: C#<t>#<card> while it holds one
                                                                          due: W#<room>#<t>#<ref>#<00..15>,
                                                                          by paid_at; or D#DELIV#<00..31>
-    attempt          as the header               N#<at>#<channel>        -
+    notification     as the header               N#<occasion>.<channel>  due: D#NOTE#<00..31> until the next
+                                                                         try; W#NOTE#<t> once it failed,
+                                                                         until somebody looked
     token            R#<sha256(token)>           R                       -
     pick-up code     R#<hmac(code)>              O#<t>#<shop>#<order>    -
     tries, limits    R#…                         TRIES                   - (time to live)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.notes import NoteRecord
+from cardcourier.adapters.tables.notifications import notification_of
 from cardcourier.adapters.tables.records import FactRecord, Record, UnitRecord, header_of, unit_of
 from cardcourier.adapters.tables.writes import Item, Table
+from cardcourier.domain.notification import Notification
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.timeline import KeptFact, Note, OrderHistory
 
@@ -17,11 +19,12 @@ class HistoryTable:
     table: Table
 
     def read(self, key: OrderKey) -> OrderHistory | None:
-        """Header, units, facts and notes; None when nothing was ever heard of the order."""
+        """Header, units, facts, notes and notifications; None when nothing was ever heard of the order."""
         header: Header | None = None
         units: list[Unit] = []
         facts: list[KeptFact] = []
         notes: list[Note] = []
+        told: list[Notification] = []
         for item in self.table.query(Record.pk == keys.order_pk(key), ConsistentRead=True):
             match item["sk"]["S"][0]:
                 case "H":
@@ -32,9 +35,17 @@ class HistoryTable:
                     facts.append(_fact(item))
                 case "L":
                     notes.append(_note(item))
+                case "N":
+                    told.append(notification_of(item))
         if header is None:
             return None
-        return OrderHistory(header=header, units=tuple(units), facts=tuple(facts), notes=tuple(notes))
+        return OrderHistory(
+            header=header,
+            units=tuple(units),
+            facts=tuple(facts),
+            notes=tuple(notes),
+            notifications=tuple(sorted(told, key=lambda note: note.created_at)),
+        )
 
     def order_of_card(self, tenant: str, card: str) -> OrderKey | None:
         """The order whose unit holds this card, or held it until it was burnt."""

@@ -34,6 +34,15 @@ def fact(key: OrderKey, kind: str, fact_id: str) -> Key:
     return order_pk(key), f"F#{kind}#{fact_id}"
 
 
+def notification(key: OrderKey, note_id: str) -> Key:
+    return order_pk(key), f"N#{note_id}"
+
+
+def unnoticed(tenant: str) -> str:
+    """The to-do list of notifications that failed for good; empty when all is well."""
+    return f"W#NOTE#{tenant}"
+
+
 def pool(tenant: str, sku: str, epoch: int, shard: int) -> str:
     return f"P#{tenant}#{sku}#{epoch}#{shard}"
 

@@ -52,8 +52,12 @@ class WaitingTable:
         )
 
     def order_of(self, timer: Timer) -> OrderKey:
-        """Which order a header's or unit's timer belongs to."""
+        """Which order a header's, unit's or notification's timer belongs to."""
         return keys.order_of(timer.pk)
+
+    def note_of(self, timer: Timer) -> str:
+        """Which notification of its order a timer belongs to."""
+        return timer.sk.removeprefix("N#")
 
     def room_of(self, timer: Timer) -> RoomTimer:
         """Which room a room's timer belongs to."""
