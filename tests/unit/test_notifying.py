@@ -126,7 +126,7 @@ def test_what_went_out_is_kept_with_its_try():
     told = world.tell()
     assert (told.via, told.about, told.settled) == ("mail:id-1", frozenset(OCCASION.about), True)
     assert (world.mail.status, world.mail.provider_id) == (Status.SENT, "id-1")
-    assert world.mail.attempts == (Attempt(START, "sent"),)
+    assert world.mail.attempts == (Attempt(START, "sent", rid="one"),)
 
 
 def test_told_twice_it_goes_out_once():

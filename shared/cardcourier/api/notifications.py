@@ -20,6 +20,7 @@ class AttemptShape(Shape):
     outcome: str
     error: str
     milliseconds: int
+    request_id: str
 
 
 class NotificationShape(Shape):
@@ -58,9 +59,17 @@ def failed(limit: Limit = 50, cursor: Cursor = None) -> List[NotificationShape]:
 
 
 @routes.on("GET", OF_ORDER, "What the buyer of an order was sent", scope="orders:read")
-def of_order(shop: PathId, order: PathId) -> List[NotificationShape]:
-    history = wiring.orders_desk().order(_key(shop, order))
-    return List(items=[_shape(note) for note in history.notifications])
+def of_order(
+    shop: PathId, order: PathId, limit: Limit = 50, cursor: Cursor = None
+) -> List[NotificationShape]:
+    """The oldest first."""
+    told = wiring.orders_desk().order(_key(shop, order)).notifications
+    last = read_cursor("sent", cursor)
+    ids = [note.id for note in told]
+    begin = ids.index(last) + 1 if last in ids else 0
+    page = told[begin : begin + limit]
+    more = page[-1].id if begin + limit < len(told) else None
+    return List(items=[_shape(note) for note in page], next_cursor=write_cursor("sent", more))
 
 
 @routes.on(
@@ -108,7 +117,11 @@ def _shape(note: Notification) -> NotificationShape:
         to_do=not note.noticed,
         attempts=[
             AttemptShape(
-                at=attempt.at, outcome=attempt.outcome, error=attempt.error, milliseconds=attempt.took
+                at=attempt.at,
+                outcome=attempt.outcome,
+                error=attempt.error,
+                milliseconds=attempt.took,
+                request_id=attempt.rid,
             )
             for attempt in note.attempts
         ],

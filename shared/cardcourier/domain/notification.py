@@ -42,7 +42,7 @@ UNDELIVERED = frozenset({Status.REFUSED, Status.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: when (epoch ms), how it ended, the class of error, and how long it took (ms).
+    """One try: when (epoch ms), how it ended, the class of error, how long it took (ms), in which request.
 
     `outcome` is `sent`, `refused`, `unavailable`, or `unknown`: the worker was gone before it could say.
     """
@@ -51,6 +51,7 @@ class Attempt:
     outcome: str
     error: str = ""
     took: int = 0
+    rid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class Notification:
 
     def claimed(self, by: str, now: int) -> "Notification":
         """For the next try. A claim that ran out without a word is a try whose outcome nobody knows."""
-        lost = (Attempt(self.until - LEASE, "unknown", "no_answer"),) if self.claim else ()
+        lost = (Attempt(self.until - LEASE, "unknown", "no_answer", 0, self.claim),) if self.claim else ()
         return replace(
             self,
             ver=self.ver + 1,

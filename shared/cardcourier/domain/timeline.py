@@ -141,7 +141,13 @@ def _of_note(note: Note) -> Entry:
 
 def _of_notification(note: Notification) -> Iterator[Entry]:
     for attempt in note.attempts:
-        yield Entry(at=attempt.at, what=f"{note.channel} {attempt.outcome}", by="delivery", why=attempt.error)
+        yield Entry(
+            at=attempt.at,
+            what=f"{note.channel} {attempt.outcome}",
+            by="delivery",
+            why=attempt.error,
+            request_id=attempt.rid,
+        )
 
 
 def remarks(history: OrderHistory) -> tuple[Remark, ...]:

@@ -172,11 +172,11 @@ class Teller:
             return self._refused(note, refused, began, telling)
         except Unavailable as away:
             reason = _reason(away)
-            attempt = Attempt(began, "unavailable", reason, self.clock() - began)
+            attempt = Attempt(began, "unavailable", reason, self.clock() - began, telling.rid)
             asked = int(away.evidence.get("wait") or 0)
             after = note.unavailable(attempt, away.detail, jitter=self.chance(), asked=asked)
             return self._keep(note, after, telling, Trouble(note.channel, reason, not after.open))
-        attempt = Attempt(began, "sent", "", self.clock() - began)
+        attempt = Attempt(began, "sent", "", self.clock() - began, telling.rid)
         return self._keep(note, note.ended(attempt, Status.SENT, provider_id=sent), telling)
 
     def _refused(self, note: Notification, refused: Refused, began: int, telling: Telling) -> Notification:
@@ -186,7 +186,8 @@ class Teller:
             occasion = Occasion(note.id.removesuffix(f".{note.channel}"), note.kind, note.about)
             self._on(telling.plan.fallback, occasion, telling, None)
         reason = _reason(refused)
-        after = note.ended(Attempt(began, "refused", reason, took), Status.REFUSED, reason=refused.detail)
+        attempt = Attempt(began, "refused", reason, took, telling.rid)
+        after = note.ended(attempt, Status.REFUSED, reason=refused.detail)
         return self._keep(note, after, telling, Trouble(note.channel, reason, True))
 
     def _keep(

@@ -151,7 +151,12 @@ def _actions(note: Notification, actor: Actor) -> Sequence[Action]:
 
 
 def _attempt_value(attempt: Attempt) -> dict[str, Any]:
-    value: dict[str, Any] = {"at": attempt.at, "outcome": attempt.outcome, "took": attempt.took}
+    value: dict[str, Any] = {
+        "at": attempt.at,
+        "outcome": attempt.outcome,
+        "took": attempt.took,
+        "rid": attempt.rid,
+    }
     if attempt.error:
         value["error"] = attempt.error
     return value
@@ -173,7 +178,7 @@ def notification_of(item: Item) -> Notification:
         not_before=int(record.not_before or 0),
         due=int(record.due or 0) if timed else None,
         attempts=tuple(
-            Attempt(int(x["at"]), x["outcome"], x.get("error", ""), int(x["took"]))
+            Attempt(int(x["at"]), x["outcome"], x.get("error", ""), int(x["took"]), x.get("rid", ""))
             for x in record.tried or ()
         ),
         failures=int(record.failures or 0),
