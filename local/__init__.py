@@ -3,8 +3,11 @@
     template    what is deployed: parameters, conditions, intrinsic functions, globals
     engines     the two processes that stand for AWS: tables, and everything else
     resources   tables, queues, keys, buckets and secrets of the template, made on those engines
-    functions   each function in processes of its own, one call at a time, as on Lambda
+    layers      folders that hold what each layer would ship, for isolated functions
+    functions   how a function is called, one call at a time in a process, as on Lambda
+    processes, environment    both ends of those processes
     http, queues, streams, schedules    what calls them
+    faults, lossy    trouble on purpose, around a call and inside of it
     mailbox     the mails that would have been sent
     cloud       all of it started, watched and stopped
 

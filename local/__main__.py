@@ -12,6 +12,7 @@ from pathlib import Path
 
 from local.cloud import Cloud
 from local.engines import ROOT, EngineError
+from local.faults import FaultError, Faults, read_faults
 from local.template import TemplateError
 
 BANNER = """
@@ -30,13 +31,14 @@ BANNER = """
 """
 
 
-def serve(data: Path, *, fresh: bool) -> None:
+def serve(data: Path, *, fresh: bool, isolate: bool, faults: tuple[Faults, ...]) -> None:
     """Run until Ctrl-C or SIGTERM."""
     asked_to_stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_stop.set())
     print("  启动中 starting …", flush=True)
-    with Cloud(data, fresh=fresh) as cloud:
+    with Cloud(data, fresh=fresh, isolate=isolate) as cloud:
+        cloud.switches.set(*faults)
         secret = cloud.data / "bootstrap-secret"
         secret.touch(mode=0o600)
         secret.write_text(cloud.bootstrap_secret(), "utf-8")
@@ -60,13 +62,25 @@ def main() -> int:
     parser.add_argument("command", choices=["serve", "env"])
     parser.add_argument("--data", type=Path, default=ROOT / ".local" / "serve", help="folder of its state")
     parser.add_argument("--fresh", action="store_true", help="forget everything first")
+    parser.add_argument(
+        "--isolate",
+        action="store_true",
+        help="each function in cold interpreters of its own",
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND=RATE",
+        help="cause trouble: duplicate=0.3, delay=50-400, seed=7, allocation:lose=0.2 … (repeat it)",
+    )
     given = parser.parse_args()
     try:
         if given.command == "serve":
-            serve(given.data, fresh=given.fresh)
+            serve(given.data, fresh=given.fresh, isolate=given.isolate, faults=read_faults(given.fault))
         else:
             env(given.data)
-    except (EngineError, TemplateError, FileNotFoundError) as reason:
+    except (EngineError, FaultError, TemplateError, FileNotFoundError) as reason:
         print(f"local cloud: {reason}", file=sys.stderr)
         return 1
     return 0

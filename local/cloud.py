@@ -10,14 +10,18 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from local import engines
-from local.functions import FunctionError, Functions, Parent, functions_of, layer_folders
+from local.faults import Faults, Switches
+from local.functions import FunctionError, Functions, functions_of
 from local.http import Gateway, Server
+from local.layers import layer_folders
 from local.mailbox import Mailbox, mails
+from local.processes import Parent
 from local.queues import QueueSource
 from local.resources import Resources
 from local.schedules import Schedule, schedule_event
@@ -35,6 +39,7 @@ class Cloud:
     Use it in a `with`, from the main thread: the engines die with the thread that started them. `fresh` wipes
     the folder first. `concurrency` is how many calls of one function may run at once. `tables` chooses the
     table engine, "dynoxide" or "ministack"; without `sources` no queue, stream or schedule calls a function.
+    `isolate` gives each function interpreters of its own, with its own layers and memory and no more.
     Several clouds may run at once, each on a folder of its own.
 
     What a `kill -9` leaves behind: tables with all they acknowledged, keys, secrets, buckets and objects, and
@@ -53,12 +58,14 @@ class Cloud:
         tables: str = "dynoxide",
         concurrency: int = 2,
         sources: bool = True,
+        isolate: bool = False,
     ) -> None:
         self.data = Path(data).resolve()
         self._fresh, self._quiet, self._concurrency = fresh, quiet, concurrency
         self._template_path = template or engines.ROOT / "template.yaml"
         self._given = dict(parameters or {})
-        self._wanted_tables, self._wanted_sources = tables, sources
+        self._wanted_tables, self._wanted_sources, self._isolate = tables, sources, isolate
+        self.switches = Switches()
         self._undo = contextlib.ExitStack()
         self._sources: list[QueueSource | StreamSource | Schedule] = []
         self._stopping = threading.Event()
@@ -112,6 +119,23 @@ class Cloud:
     def run_schedule(self, function: str) -> Any:
         """Run a scheduled function now and return its answer."""
         return self.functions.invoke(function, schedule_event())
+
+    def kill(self, function: str) -> int:
+        """`kill -9` every process of one function while the rest goes on; how many there were."""
+        return self.functions.kill(function)
+
+    @contextlib.contextmanager
+    def faults(
+        self, *, only: tuple[str, ...] = (), delay: tuple[int, int] = (0, 0), seed: int = 0, **rates: float
+    ) -> Iterator[Counter[str]]:
+        """For the length of a `with` what `local.faults` describes, by seed; afterwards what has happened.
+
+        with cloud.faults(duplicate=0.3, lose=0.1, seed=7) as happened: …
+        assert happened["lose"]
+        """
+        faults = Faults(only=frozenset(only), delay=delay, seed=seed, **rates)
+        with self.switches.on(faults) as happened:
+            yield happened
 
     def mails(self) -> list[dict[str, Any]]:
         """What would have been mailed, newest first."""
@@ -245,8 +269,16 @@ class Cloud:
             "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": tables,
         }
         found = functions_of(self.template, self.resources)
-        layers = layer_folders(self.template)
-        self.functions = Functions(found, layers, addresses, self._parent, self._concurrency)
+        layers = layer_folders(self.template, self.data / "layers" if self._isolate else None)
+        self.functions = Functions(
+            found,
+            layers,
+            addresses,
+            self._parent,
+            self._concurrency,
+            isolate=self._isolate,
+            switches=self.switches,
+        )
         self._undo.callback(self.functions.forget)
         self.problems = self.functions.warm()
         for problem in self.problems.values():

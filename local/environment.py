@@ -4,7 +4,8 @@ Lambda never runs two calls at once in one process, and code written for it reli
 resolver keeps the current event in a class attribute, its batch processor keeps the failures of the batch):
 threads would answer one buyer with another's order. So each environment is a process. They are forked from
 one small parent that has the slow third-party imports behind it, which makes a cold start a matter of
-milliseconds.
+milliseconds. An isolated one is an interpreter of its own instead: it has the function's variables from its
+first moment, and nothing but the standard library, the function's folder and its layers to import from.
 
 Run as `python -m local.environment <descriptor>`: the descriptor is a seqpacket socket on which requests to
 fork arrive, each with the socket the new environment shall serve. A message on that is 4 bytes of length and
@@ -26,11 +27,23 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 # <linux/prctl.h>
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What an isolated interpreter runs first; this package is on its path for as long as this takes.
+_ALONE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from local.environment import alone
+sys.path.remove(sys.argv[1])
+alone(int(sys.argv[2]), sys.argv[3])
+"""
 
 # Third-party modules worth importing once; the product's own code is imported by each environment for itself.
 PRELOADED = (
@@ -86,10 +99,29 @@ def _exactly(channel: socket.socket, length: int) -> bytearray:
     return data
 
 
-def failure(error: BaseException) -> dict[str, Any]:
+def failure(error: BaseException, kind: str = "") -> dict[str, Any]:
     """An exception in the shape Lambda reports it."""
     trace = traceback.format_exception(error)
-    return {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": trace}
+    return {"errorType": kind or type(error).__name__, "errorMessage": str(error), "stackTrace": trace}
+
+
+class _Meets:
+    """What the function's own requests meet during a call; the hook is made when the first call wants it."""
+
+    def __init__(self) -> None:
+        self._hook: Any = None
+
+    def begin(self, faults: dict[str, Any] | None) -> None:
+        if faults and self._hook is None:
+            from local.lossy import Lossy
+
+            self._hook = Lossy()
+        if self._hook is not None:
+            self._hook.begin(faults or {})
+
+    @property
+    def happened(self) -> dict[str, int]:
+        return dict(self._hook.happened) if self._hook is not None else {}
 
 
 def serve(channel: socket.socket, order: dict[str, Any]) -> None:
@@ -105,18 +137,31 @@ def serve(channel: socket.socket, order: dict[str, Any]) -> None:
         Exception
     ) as broken:  # the process boundary: whatever the import raised is the answer to every call
         traceback.print_exc()
-        send(channel, json.dumps({"error": failure(broken)}).encode())
+        kind = "Runtime.ImportModuleError" if isinstance(broken, ImportError) else ""
+        send(channel, json.dumps({"error": failure(broken, kind)}).encode())
         return
     send(channel, b"{}")
+    meets = _Meets()
     while True:
         call = json.loads(receive(channel))
         context = Context(**call["context"])
+        meets.begin(call.get("faults"))
         try:
-            answer = json.dumps({"result": handler(call["event"], context)})
+            answer = {"result": handler(call["event"], context)}
+            text = json.dumps(answer | {"happened": meets.happened})
         except Exception as crashed:  # the process boundary: Lambda reports a crash and keeps the environment
             traceback.print_exc()
-            answer = json.dumps({"error": failure(crashed)})
-        send(channel, answer.encode())
+            text = json.dumps({"error": failure(crashed), "happened": meets.happened})
+        send(channel, text.encode())
+
+
+def alone(descriptor: int, name: str) -> None:
+    """Be the environment of one function in an interpreter that knows nothing else; its order comes first."""
+    _prctl(PR_SET_NAME, name.encode()[:15])
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    channel = socket.socket(fileno=descriptor)
+    with contextlib.suppress(EOFError, OSError):
+        serve(channel, json.loads(receive(channel)))
 
 
 def _child(channel: socket.socket, order: dict[str, Any]) -> None:
@@ -126,9 +171,18 @@ def _child(channel: socket.socket, order: dict[str, Any]) -> None:
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    if order["isolated"]:
+        _begin_alone(channel, order)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     with contextlib.suppress(EOFError, OSError):
         serve(channel, order)
+
+
+def _begin_alone(channel: socket.socket, order: dict[str, Any]) -> NoReturn:
+    """Become a fresh interpreter; -I and -S keep every package of this one from it."""
+    os.set_inheritable(channel.fileno(), True)
+    fixed = [sys.executable, "-I", "-S", "-c", _ALONE, str(ROOT), str(channel.fileno()), order["name"]]
+    os.execve(sys.executable, fixed, order["environ"])
 
 
 def _prctl(option: int, argument: int | bytes) -> None:

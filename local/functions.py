@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
-import socket
-import sys
 import threading
 import time
 import uuid
@@ -17,9 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from local import engines
-from local.environment import receive, send
+from local.faults import Switches
+from local.figures import Figures
+from local.layers import layers_of
+from local.processes import INIT_SECONDS, Environment, Parent, ProcessError, process_variables
 from local.resources import Resources
 from local.template import ACCOUNT, PARTITION, REGION, Template, TemplateError
+
+# What is done to a call on purpose, by the names of `local.faults`.
+NOT_STARTED, ANSWER_LOST = "Fault.NotStarted", "Fault.AnswerLost"
 
 
 class FunctionError(Exception):
@@ -27,7 +29,7 @@ class FunctionError(Exception):
 
     def __init__(self, function: str, kind: str, message: str) -> None:
         super().__init__(f"{function}: {kind}: {message}")
-        self.kind = kind
+        self.kind, self.text = kind, message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class Function:
     arn: str
     variables: dict[str, str]
     events: dict[str, dict[str, Any]]
+    layers: tuple[str, ...] = ()
 
 
 def functions_of(template: Template, resources: Resources) -> dict[str, Function]:
@@ -66,85 +69,35 @@ def functions_of(template: Template, resources: Resources) -> dict[str, Function
             arn=f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{folder.name}",
             variables=variables,
             events=spec.get("Events", {}),
+            layers=layers_of(template, raw),
         )
     return found
 
 
-def layer_folders(template: Template) -> list[str]:
-    """Folders of layers that hold packages, as they are on Lambda's import path."""
-    layers = template.of_type("AWS::Serverless::LayerVersion").values()
-    folders = [template.folder / layer["ContentUri"] for layer in layers]
-    return [str(folder) for folder in folders if any(folder.glob("*/__init__.py"))]
-
-
-class _Environment:
-    """The runner's end of one process that serves one function."""
-
-    def __init__(self, pid: int, channel: socket.socket) -> None:
-        self.pid, self.channel = pid, channel
-        self.ready = False
-
-    def call(self, message: bytes, seconds: float) -> dict[str, Any]:
-        self.channel.settimeout(seconds)
-        if not self.ready:
-            first = json.loads(receive(self.channel))
-            if "error" in first:
-                return dict(first)
-            self.ready = True
-        send(self.channel, message)
-        return dict(json.loads(receive(self.channel)))
-
-    def end(self, *, now: bool = False) -> None:
-        self.channel.close()
-        if now:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-
-
-class Parent:
-    """The process all environments are forked from; start it early, its imports take a while."""
-
-    def __init__(self, log: Path) -> None:
-        self.log = log
-        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._forking = threading.Lock()
-        environ = {**_process_variables(), "PYTHONPATH": str(engines.ROOT)}
-        argv = [sys.executable, "-m", "local.environment", str(theirs.fileno())]
-        with theirs:
-            self._process = engines.tied_process(argv, environ, log, [theirs.fileno()])
-
-    def fork(self, order: dict[str, Any]) -> _Environment:
-        """A new environment; raises FunctionError when the parent is gone."""
-        ours, theirs = socket.socketpair()
-        with self._forking, theirs:
-            socket.send_fds(self._requests, [json.dumps(order).encode()], [theirs.fileno()])
-            pid = int(self._requests.recv(32) or b"0")
-        if not pid:
-            ours.close()
-            raise FunctionError(order["name"], "Runtime.ExitError", f"its parent ended, see {self.log}")
-        return _Environment(pid, ours)
-
-    def stop(self) -> None:
-        """End it and every environment; calls that still run are cut off."""
-        self._requests.close()
-        self._process.terminate()
-        self._process.wait()
-
-
 class Functions:
-    """Calls functions, each call in a process without any other; at most `concurrency` at once each."""
+    """Calls functions, each call in a process without any other; at most `concurrency` at once each.
+
+    `layers` are the folders of layers by logical id. Isolated, each function has its own and no others, in
+    interpreters of its own, with the memory the template gives it; else all share them and one warm parent.
+    """
 
     def __init__(
         self,
         functions: dict[str, Function],
-        layers: list[str],
+        layers: dict[str, str],
         endpoints: dict[str, str],
         parent: Parent,
         concurrency: int,
+        *,
+        isolate: bool = False,
+        switches: Switches | None = None,
     ) -> None:
         self.functions = functions
+        self.isolate, self.switches = isolate, switches or Switches()
+        self.figures = {name: Figures() for name in functions}
         self._layers, self._endpoints, self._parent = layers, endpoints, parent
-        self._idle: dict[str, deque[_Environment]] = {name: deque() for name in functions}
+        self._idle: dict[str, deque[Environment]] = {name: deque() for name in functions}
+        self._busy: dict[str, set[Environment]] = {name: set() for name in functions}
         self._places = {name: threading.Semaphore(concurrency) for name in functions}
         self._counting = threading.Lock()
         self.calls = self.running = 0
@@ -153,7 +106,7 @@ class Functions:
         """All variables of one function's process and no others; EngineError for an endpoint elsewhere."""
         function = self._find(name)
         environ = {
-            **_process_variables(),
+            **process_variables(),
             **self._endpoints,
             **function.variables,
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
@@ -178,7 +131,7 @@ class Functions:
                     raise TemplateError(
                         f"{key} is {value!r} in {name} and {union[key]!r} in another function"
                     )
-        return {**_process_variables(), **self._endpoints, **union}
+        return {**process_variables(), **self._endpoints, **union}
 
     def warm(self) -> dict[str, FunctionError]:
         """Start one process for every function; the errors of those that cannot be loaded, by name."""
@@ -186,52 +139,77 @@ class Functions:
             self._idle[name].append(self._fork(name))
         problems = {}
         for name, environments in self._idle.items():
+            environment = environments[0]
             try:
-                first = json.loads(receive(environments[0].channel))
-            except EOFError:
-                first = {
-                    "error": {
-                        "errorType": "Runtime.ExitError",
-                        "errorMessage": f"ended early, see {self._parent.log}",
-                    }
-                }
-            if "error" in first:
-                problems[name] = FunctionError(
-                    name, first["error"]["errorType"], first["error"]["errorMessage"]
-                )
-                environments.popleft().end()
-            else:
-                environments[0].ready = True
+                failed = environment.load(INIT_SECONDS + self.functions[name].timeout).get("error")
+            except (EOFError, OSError):
+                ended = f"ended early or took too long, see {self._parent.log}"
+                failed = {"errorType": "Runtime.ExitError", "errorMessage": ended}
+            if failed:
+                problems[name] = FunctionError(name, failed["errorType"], failed["errorMessage"])
+                environments.remove(environment)
+                environment.end(now=True)
         return problems
 
     def forget(self) -> None:
         """End every idle process, so that the next call of each function is a cold start."""
-        for environments in self._idle.values():
-            with contextlib.suppress(IndexError):
-                while True:
-                    environments.pop().end()
+        for name in self.functions:
+            for environment in self._taken(name):
+                environment.end()
+
+    def kill(self, name: str) -> int:
+        """`kill -9` every process of a function, in the middle of its calls; how many there were."""
+        function = self._find(name)
+        idle = self._taken(function.name)
+        for environment in idle:
+            environment.end(now=True)
+        busy = list(self._busy[function.name])
+        for environment in busy:
+            environment.kill()
+        return len(idle) + len(busy)
+
+    def processes(self, name: str) -> list[int]:
+        """The processes of a function, by their ids."""
+        return [one.pid for one in (*self._idle[name], *self._busy[name])]
 
     def invoke(self, name: str, event: Any) -> Any:
         """Call a function and return its answer, both through JSON; raises FunctionError when it failed."""
         function = self._find(name)
+        figures = self.figures[function.name]
         with self._counting:
             self.calls += 1
             self.running += 1
         try:
             with self._places[function.name]:
-                answer = self._call(function, event)
+                return self._answer(function, event, figures)
+        except FunctionError as failed:
+            figures.failed(failed.kind, failed.text)
+            raise
         finally:
             with self._counting:
                 self.running -= 1
+
+    def _answer(self, function: Function, event: Any, figures: Figures) -> Any:
+        switches = self.switches
+        if switches.active:
+            switches.wait(function.name)
+            if switches.strikes("fail", function.name):
+                raise FunctionError(function.name, NOT_STARTED, "a fault that was asked for")
+        began = time.monotonic()
+        try:
+            answer = self._call(function, event)
+        finally:
+            figures.took(time.monotonic() - began)
+        switches.count(function.name, answer.get("happened", {}))
         if "error" in answer:
-            raise FunctionError(name, answer["error"]["errorType"], answer["error"]["errorMessage"])
+            told = answer["error"]
+            raise FunctionError(function.name, told["errorType"], told["errorMessage"])
+        if switches.active and switches.strikes("lose", function.name):
+            raise FunctionError(function.name, ANSWER_LOST, "a fault that was asked for")
         return answer["result"]
 
     def _call(self, function: Function, event: Any) -> dict[str, Any]:
-        try:
-            environment = self._idle[function.name].pop()
-        except IndexError:
-            environment = self._fork(function.name)
+        environment = self._environment(function.name)
         context = {
             "function_name": function.name,
             "memory_limit_in_mb": function.memory,
@@ -239,23 +217,45 @@ class Functions:
             "aws_request_id": str(uuid.uuid4()),
             "deadline": time.time() + function.timeout,
         }
+        message = {"event": event, "context": context, "faults": self.switches.at_aws(function.name)}
+        self._busy[function.name].add(environment)
         try:
-            answer = environment.call(
-                json.dumps({"event": event, "context": context}).encode(), function.timeout
-            )
+            answer = environment.call(json.dumps(message).encode(), function.timeout)
         except TimeoutError:
             environment.end(now=True)
-            raise FunctionError(
-                function.name, "Sandbox.Timedout", f"no answer in {function.timeout} s"
-            ) from None
+            text = f"no answer in {function.timeout} s"
+            raise FunctionError(function.name, "Sandbox.Timedout", text) from None
+        except MemoryError:
+            environment.end(now=True)
+            text = f"used more than {function.memory} MB"
+            raise FunctionError(function.name, "Runtime.OutOfMemory", text) from None
         except (EOFError, OSError):
             environment.end(now=True)
             raise FunctionError(function.name, "Runtime.ExitError", "its process ended") from None
+        finally:
+            self._busy[function.name].discard(environment)
         if environment.ready:
             self._idle[function.name].append(environment)
         else:
             environment.end()
         return answer
+
+    def _environment(self, name: str) -> Environment:
+        """An idle process, the last used first, or a new one."""
+        with contextlib.suppress(IndexError):
+            while True:
+                found = self._idle[name].pop()
+                if not found.lost:
+                    return found
+                found.end()
+        return self._fork(name)
+
+    def _taken(self, name: str) -> list[Environment]:
+        taken = []
+        with contextlib.suppress(IndexError):
+            while True:
+                taken.append(self._idle[name].pop())
+        return taken
 
     def _find(self, name: str) -> Function:
         for function in self.functions.values():
@@ -263,32 +263,19 @@ class Functions:
                 return function
         raise TemplateError(f"no function is called {name}; there are {', '.join(self.functions)}")
 
-    def _fork(self, name: str) -> _Environment:
+    def _fork(self, name: str) -> Environment:
         function = self.functions[name]
+        layers = function.layers if self.isolate else self._layers
         order = {
             "name": name,
             "environ": self.environment_of(name),
             "folder": str(function.folder),
-            "layers": self._layers,
+            "layers": [self._layers[layer] for layer in layers],
             "handler": function.handler,
             "log": str(self._parent.log),
+            "isolated": self.isolate,
         }
-        return self._parent.fork(order)
-
-
-def _process_variables() -> dict[str, str]:
-    """What every process has: nothing of the user's AWS set-up, and no proxy before the engines."""
-    kept = ("PATH", "HOME", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-    return {
-        **{name: os.environ[name] for name in kept if name in os.environ},
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        **engines.CREDENTIALS,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+        try:
+            return self._parent.fork(order, function.memory if self.isolate else 0)
+        except ProcessError as gone:
+            raise FunctionError(name, "Runtime.ExitError", str(gone)) from gone

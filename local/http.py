@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler
 from io import BufferedIOBase
 from typing import Any, NamedTuple
 
-from local.functions import Function, FunctionError, Functions
+from local.functions import ANSWER_LOST, NOT_STARTED, Function, FunctionError, Functions
 from local.template import ACCOUNT
 
 BODY_LIMIT = 10 * 1024 * 1024
@@ -213,7 +213,10 @@ class Gateway:
         self._routes = sorted(routes, key=lambda route: route.rank)
 
     def answer(self, request: Request) -> Answer:
-        """Call the function of the route; 404 without one, 500 when it failed, 503 when it took too long."""
+        """Call the function of the route; 404 without one, 500 when it failed, 503 when it took too long.
+
+        Faults that were asked for: 503 where it never began, 502 where its answer was lost.
+        """
         for route in self._routes:
             if route.method in ("ANY", request.method) and (match := route.pattern.fullmatch(request.path)):
                 break
@@ -223,9 +226,15 @@ class Gateway:
         try:
             return _answer(self._functions.invoke(route.function, event))
         except FunctionError as failed:
-            timed_out = failed.kind == "Sandbox.Timedout"
-            message = "Service Unavailable" if timed_out else "Internal Server Error"
-            return json_answer(503 if timed_out else 500, {"message": message})
+            status, message = _FAILURES.get(failed.kind, (500, "Internal Server Error"))
+            return json_answer(status, {"message": message})
+
+
+_FAILURES = {
+    "Sandbox.Timedout": (503, "Service Unavailable"),
+    NOT_STARTED: (503, "Service Unavailable"),
+    ANSWER_LOST: (502, "Bad Gateway"),
+}
 
 
 def _event(request: Request, route_key: str, variables: dict[str, str]) -> dict[str, Any]:

@@ -17,6 +17,9 @@ LONG_POLL_SECONDS = 1
 # waiting at the engine.
 FILL_SECONDS = 0.015
 WARM_SECONDS = 0.3
+# What fails while faults are on comes back after this, not after the queue's own time: trouble made on
+# purpose need not take minutes.
+AGAIN_SECONDS = 1
 
 
 def failed_ids(answer: Any, present: set[str]) -> set[str] | None:
@@ -39,8 +42,10 @@ class QueueSource(threading.Thread):
         self, functions: Functions, function: str, spec: dict[str, Any], endpoint: str, url: str
     ) -> None:
         super().__init__(name=f"queue-{function}", daemon=True)
-        self._functions, self._function = functions, function
+        self._functions, self.function = functions, function
+        self._switches = functions.switches
         self._wire = Wire(endpoint, SQS)
+        self.oldest: float | None = None
         self.url, self._arn = url, spec["Queue"]
         self._size = min(10, int(spec.get("BatchSize", 10)))
         self._partial = "ReportBatchItemFailures" in spec.get("FunctionResponseTypes", [])
@@ -82,17 +87,32 @@ class QueueSource(threading.Thread):
 
     def _work(self, messages: list[dict[str, Any]]) -> None:
         records = [self._record(message) for message in messages]
-        failed = self._call(records)
-        done = [record for record in records if record["messageId"] not in failed]
+        self.oldest = min(map(_sent_at, records))
+        failed = self._hand_over(records)
+        kept = {one["messageId"] for one in records if self._switches.strikes("keep", self.function)}
+        done = [one for one in records if one["messageId"] not in failed | kept]
+        again = [one for one in records if one["messageId"] in failed | kept]
+        self.oldest = min(map(_sent_at, again), default=None)
         if done:
-            entries = [{"Id": str(n), "ReceiptHandle": one["receiptHandle"]} for n, one in enumerate(done)]
-            self._wire.call("DeleteMessageBatch", QueueUrl=self.url, Entries=entries)
+            self._wire.call("DeleteMessageBatch", QueueUrl=self.url, Entries=_handles(done))
+        if again and self._switches.troubled(self.function):
+            entries = [{**one, "VisibilityTimeout": AGAIN_SECONDS} for one in _handles(again)]
+            self._wire.call("ChangeMessageVisibilityBatch", QueueUrl=self.url, Entries=entries)
+
+    def _hand_over(self, records: list[dict[str, Any]]) -> set[str]:
+        """Call the function, in trouble if there shall be some: shuffled, or twice."""
+        if self._switches.strikes("reorder", self.function):
+            records = self._switches.shuffled(self.function, records)
+        failed = self._call(records)
+        if self._switches.strikes("duplicate", self.function):
+            failed &= self._call(records)
+        return failed
 
     def _call(self, records: list[dict[str, Any]]) -> set[str]:
         """Identifiers that stay in the queue; they come back after the visibility time-out."""
         present = {record["messageId"] for record in records}
         try:
-            answer = self._functions.invoke(self._function, {"Records": records})
+            answer = self._functions.invoke(self.function, {"Records": records})
         except FunctionError:
             return present
         failed = failed_ids(answer, present) if self._partial else set()
@@ -118,3 +138,11 @@ class QueueSource(threading.Thread):
             "eventSourceARN": self._arn,
             "awsRegion": REGION,
         }
+
+
+def _handles(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"Id": str(n), "ReceiptHandle": one["receiptHandle"]} for n, one in enumerate(records)]
+
+
+def _sent_at(record: dict[str, Any]) -> float:
+    return int(record["attributes"].get("SentTimestamp", 0)) / 1000

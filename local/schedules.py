@@ -1,70 +1,89 @@
-"""Schedules that call functions: `rate(...)`, retries, and a queue for runs that failed."""
+"""Schedules that call functions: rates and crons, retries, and a queue for runs that failed."""
 
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from local.cron import Cron, seconds_between
 from local.functions import Function, FunctionError, Functions
 from local.resources import Resources
 from local.streams import send_note
-from local.template import ACCOUNT, REGION, TemplateError
+from local.template import ACCOUNT, REGION
 
 RETRY_SECONDS = 1.0
-_UNITS = {"minute": 60, "hour": 3600, "day": 86400}
-
-
-def seconds_between(expression: str) -> int:
-    """The time between two runs; raises TemplateError for a schedule that is not a `rate(...)`."""
-    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
-    if rate is None:
-        raise TemplateError(f"the local cloud follows rate(...) schedules only, not {expression}")
-    return int(rate[1]) * _UNITS[rate[2]]
+# A clock may be set, a lid closed: the time is looked at again at least this often.
+LONGEST_WAIT = 30.0
 
 
 class Schedule(threading.Thread):
-    """One schedule of one function; a run never overlaps the one before."""
+    """One schedule of one function; a run never overlaps the one before.
+
+    `last` and `next` are when it ran and will run (epoch seconds, None for never), `error` the name of what
+    the last run failed with.
+    """
 
     def __init__(
         self, functions: Functions, function: Function, spec: dict[str, Any], resources: Resources
     ) -> None:
         super().__init__(name=f"schedule-{function.name}", daemon=True)
-        self._functions, self._function, self._resources = functions, function, resources
-        self._seconds = seconds_between(spec.get("ScheduleExpression") or spec["Schedule"])
+        self._functions, self.function, self._resources = functions, function, resources
+        self.expression: str = spec.get("ScheduleExpression") or spec["Schedule"]
+        self._seconds = seconds_between(self.expression)
+        zone = spec.get("ScheduleExpressionTimezone", "UTC")
+        self._cron = None if self._seconds else Cron(self.expression, zone)
         self._retries = int(spec.get("RetryPolicy", {}).get("MaximumRetryAttempts", 2))
         self._failures = spec.get("DeadLetterConfig", {}).get("Arn")
         self._input = spec.get("Input")
         self._stopping = threading.Event()
+        self._running = threading.Lock()
+        self.last: float | None = None
+        self.next = self._after(time.time())
+        self.error = ""
 
     def stop(self) -> None:
         """Start no further run."""
         self._stopping.set()
 
     def run(self) -> None:
-        due = time.monotonic()
-        while True:
-            due = max(due + self._seconds, time.monotonic())
-            if self._stopping.wait(due - time.monotonic()):
+        while self.next is not None:
+            if self._stopping.wait(min(LONGEST_WAIT, max(0.0, self.next - time.time()))):
                 return
+            if time.time() >= self.next:
+                self.run_once()
+                self.next = self._after(max(self.next, time.time() - (self._seconds or 0)))
+
+    def run_once(self) -> None:
+        """Run now, as if it were time; waits for a run that is under way."""
+        with self._running:
+            self.last = time.time()
             self._attempt()
+            if self._functions.switches.strikes("duplicate", self.function.name):
+                self._attempt()
+
+    def _after(self, moment: float) -> float | None:
+        if self._seconds:
+            return moment + self._seconds
+        following = self._cron and self._cron.after(datetime.fromtimestamp(moment, UTC))
+        return following.timestamp() if following else None
 
     def _attempt(self) -> None:
         event = schedule_event(self._input)
         for _ in range(self._retries + 1):
             try:
-                self._functions.invoke(self._function.name, event)
+                self._functions.invoke(self.function.name, event)
+                self.error = ""
                 return
             except FunctionError as failed:
-                error = failed
+                self.error = failed.kind
                 if self._stopping.wait(RETRY_SECONDS):
                     return
         if self._failures:
-            send_note(self._resources, self._failures, {"event": event, "error": error.kind})
+            send_note(self._resources, self._failures, {"event": event, "error": self.error})
 
 
 def schedule_event(given: Any = None) -> Any:

@@ -11,6 +11,7 @@ import json
 import threading
 import time
 import uuid
+from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ class StreamSource(threading.Thread):
         folder: Path,
     ) -> None:
         super().__init__(name=f"stream-{function.name}", daemon=True)
-        self._functions, self._function, self._resources = functions, function, resources
+        self._functions, self.function, self._resources = functions, function, resources
+        self._switches = functions.switches
         self._wire = Wire(resources.endpoints["dynamodbstreams"], STREAMS)
         self._arn = spec["Stream"]
         self._size = int(spec.get("BatchSize", 100))
@@ -57,6 +59,7 @@ class StreamSource(threading.Thread):
         self._iterators: dict[str, str] = {}
         self._stopping = threading.Event()
         self._hurry = threading.Event()
+        self._shuffled = False
         self.caught_up_since = 0.0
 
     def stop(self) -> None:
@@ -116,10 +119,14 @@ class StreamSource(threading.Thread):
         records = answer["Records"]
         wanted = [record for record in map(self._record, records) if _changed(record)]
         wanted = [record for record in wanted if passes(self._patterns, record)]
+        self._shuffled = self._switches.strikes("reorder", self.function.name)
+        if self._shuffled:
+            wanted = self._across_items(wanted)
         for start in range(0, len(wanted), self._size):
             self._work(shard, wanted[start : start + self._size])
             if self._stopping.is_set():
                 return 0
+        self._shuffled = False
         if records:
             self._checkpoint(shard, records[-1])
         if answer.get("NextShardIterator"):
@@ -127,6 +134,14 @@ class StreamSource(threading.Thread):
         else:
             del self._iterators[shard]
         return len(records)
+
+    def _across_items(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """In another order, as shards are read side by side; what is about one item stays in its order."""
+        lanes: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
+        for record in records:
+            lanes[_item_of(record)].append(record)
+        order = self._switches.shuffled(self.function.name, [_item_of(record) for record in records])
+        return [lanes[item].popleft() for item in order]
 
     def _record(self, raw: dict[str, Any]) -> dict[str, Any]:
         return {**raw, "awsRegion": REGION, "eventSource": "aws:dynamodb", "eventSourceARN": self._arn}
@@ -156,8 +171,13 @@ class StreamSource(threading.Thread):
 
     def _call(self, records: list[dict[str, Any]]) -> int | None:
         """None when the batch is done, else the position of the first record that is not."""
+        if self._switches.strikes("duplicate", self.function.name):
+            self._once(records)
+        return self._once(records)
+
+    def _once(self, records: list[dict[str, Any]]) -> int | None:
         try:
-            answer = self._functions.invoke(self._function.name, {"Records": records})
+            answer = self._functions.invoke(self.function.name, {"Records": records})
         except FunctionError:
             return 0
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
@@ -174,7 +194,7 @@ class StreamSource(threading.Thread):
         note = {
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
-                "functionArn": self._function.arn,
+                "functionArn": self.function.arn,
                 "condition": "RetryAttemptsExhausted",
                 "approximateInvokeCount": attempts,
             },
@@ -191,10 +211,16 @@ class StreamSource(threading.Thread):
         send_note(self._resources, self._failures, note)
 
     def _checkpoint(self, shard: str, record: dict[str, Any]) -> None:
+        if self._shuffled:  # what lies before this record may not be done yet
+            return
         self._done[f"{self._arn}/{shard}"] = record["dynamodb"]["SequenceNumber"]
         draft = self._file.with_suffix(".new")
         draft.write_text(json.dumps(self._done))
         draft.replace(self._file)
+
+
+def _item_of(record: dict[str, Any]) -> str:
+    return json.dumps(record["dynamodb"]["Keys"], sort_keys=True)
 
 
 def _changed(record: dict[str, Any]) -> bool:

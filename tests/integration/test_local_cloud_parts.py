@@ -1,13 +1,16 @@
 """What the local cloud understands of a template, a pattern, a schedule and an answer."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from local.cron import Cron, seconds_between
 from local.engines import EngineError, client, create_tables, require_loopback
+from local.faults import FaultError, Faults, Switches, read_faults
+from local.figures import redacted
 from local.filters import parse, passes
 from local.queues import failed_ids
-from local.schedules import seconds_between
 from local.template import Template, TemplateError
 
 TEMPLATE = """
@@ -131,12 +134,99 @@ def test_what_a_function_reports_as_failed(answer, failed):
     assert failed_ids(answer, {"a", "b"}) == failed
 
 
-def test_schedules_are_rates():
+def test_rates_are_times_between_runs():
     assert seconds_between("rate(1 minute)") == 60
     assert seconds_between("rate(5 minutes)") == 300
     assert seconds_between("rate(2 hours)") == 7200
-    with pytest.raises(TemplateError, match="cron"):
-        seconds_between("cron(0 3 * * ? *)")
+    assert seconds_between("rate(0 minutes)") is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "runs"),
+    [
+        ("0 3 * * ? *", ["2026-11-25 03:00", "2026-11-26 03:00"]),
+        ("*/20 23 * * ? *", ["2026-11-24 23:00", "2026-11-24 23:20", "2026-11-24 23:40", "2026-11-25 23:00"]),
+        ("15 10 ? * MON-FRI *", ["2026-11-25 10:15", "2026-11-26 10:15", "2026-11-27 10:15"]),
+        ("0 0 ? * FRI-MON *", ["2026-11-27 00:00", "2026-11-28 00:00", "2026-11-29 00:00"]),
+        ("0 8,20 1 * ? *", ["2026-12-01 08:00", "2026-12-01 20:00", "2027-01-01 08:00"]),
+        ("0 0 L * ? *", ["2026-11-30 00:00", "2026-12-31 00:00"]),
+        ("0 0 ? * 6L *", ["2026-11-27 00:00", "2026-12-25 00:00"]),
+        ("0 9 ? * TUE#1 *", ["2026-12-01 09:00", "2027-01-05 09:00"]),
+        ("0 9 15W 8 ? *", ["2027-08-16 09:00", "2028-08-15 09:00"]),
+        ("0 0 29 FEB ? *", ["2028-02-29 00:00", "2032-02-29 00:00"]),
+        ("0 0 1 1 ? 2027-2028", ["2027-01-01 00:00", "2028-01-01 00:00", None]),
+    ],
+)
+def test_crons_run_when_eventbridge_would(expression, runs):
+    moment, found = datetime(2026, 11, 24, 22, 30, tzinfo=UTC), []
+    for _ in runs:
+        moment = moment and Cron(f"cron({expression})").after(moment)
+        found.append(f"{moment:%Y-%m-%d %H:%M}" if moment else None)
+    assert found == runs
+
+
+def test_a_cron_may_follow_the_clocks_of_a_place():
+    night = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
+    assert Cron("cron(0 8 * * ? *)", "Asia/Shanghai").after(night) == datetime(2026, 11, 25, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("at(2026-11-24T00:00:00)", "follows rate"),
+        ("cron(0 3 * * *)", "follows rate"),
+        ("cron(0 3 * * * *)", "must be [?]"),
+        ("cron(0 3 ? * ? *)", "must be [?]"),
+        ("cron(60 3 * * ? *)", "60 is not from 0 to 59"),
+        ("cron(0 3 ? * XYZ *)", "XYZ"),
+        ("cron(0/0 3 * * ? *)", "step"),
+    ],
+)
+def test_a_schedule_eventbridge_would_refuse_is_refused(expression, why):
+    with pytest.raises(TemplateError, match=why):
+        Cron(expression)
+
+
+def test_faults_are_read_from_words():
+    everywhere, allocation = read_faults(["duplicate=0.3", "delay=50-400", "seed=7", "allocation:lose=0.2"])
+    assert (everywhere.duplicate, everywhere.delay, everywhere.seed) == (0.3, (50, 400), 7)
+    assert (allocation.lose, allocation.seed, allocation.only) == (0.2, 7, {"allocation"})
+    for wrong in ("duplicate", "duplicate=2", "duplicate=x", "delay=9-1", "explode=1", "seed=x"):
+        with pytest.raises(FaultError):
+            read_faults([wrong])
+
+
+def test_the_same_seed_gives_the_same_faults_and_another_others():
+    def drawn(seed):
+        switches = Switches()
+        switches.set(Faults(lose=0.5, seed=seed))
+        return [switches.strikes("lose", "allocation") for _ in range(40)]
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert {True, False} == set(drawn(1))
+
+
+def test_faults_of_one_function_leave_the_others_alone():
+    switches = Switches()
+    with switches.on(Faults(lose=1.0, error=1.0, seed=3, only=frozenset({"allocation"}))) as happened:
+        assert switches.strikes("lose", "allocation") and not switches.strikes("lose", "delivery")
+        assert switches.at_aws("allocation")["error"] == 1.0 and switches.at_aws("delivery") is None
+    assert happened == {"lose": 1}
+    assert not switches.strikes("lose", "allocation")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("'card'", "'card'"),
+        ("card AB12-CD34 is gone", "card … is gone"),
+        ("buyer@example.com refused", "… refused"),
+        ("first line\nsecond line", "first line"),
+        ("x" * 30, "…"),
+    ],
+)
+def test_the_text_of_an_error_tells_nothing_about_anybody(text, told):
+    assert redacted(text) == told
 
 
 @pytest.mark.parametrize(
