@@ -99,6 +99,31 @@ def release_put_off(world):
     world.change_product("A", release_at=SOON)
 
 
+def pause(world):
+    world.pause("A")
+
+
+def pause_of_shop(world):
+    world.pause("shop")
+
+
+def pause_of_everything(world):
+    world.pause("all")
+
+
+def resume(world):
+    world.pause("A", "")
+
+
+def resume_of_shop(world):
+    world.pause("shop", "")
+
+
+def the_paused_room(world, gate=None):
+    for unit in world.store.waiting("acme", Room.PAUSE, "sku/A"):
+        world.run(unit.key, known=True, gate=gate)
+
+
 def payment(world):
     world.pay(KEY, ("a", 1))
 
@@ -271,6 +296,27 @@ def stopped_before_payment(world):
     world.stop(KEY)
 
 
+def paused(world):
+    _world(world, 2, 2)
+    pause(world)
+
+
+def paused_waiting(world):
+    paused(world)
+    world.run(KEY)
+
+
+def paused_waiting_and_resumed(world):
+    paused_waiting(world)
+    resume(world)
+
+
+def paused_and_sold_out(world):
+    _world(world, 0, 1)
+    world.run(KEY)
+    pause(world)
+
+
 def two_buyers_one_card(world):
     _world(world, 1, 1, at=NOON + 1)
     world.pay(OTHER, ("a", 1), at=NOON + 2)
@@ -379,3 +425,28 @@ scenario(all_not_ours, mapped, full_refund, a_pass)
 scenario(stopped_before_payment, payment, a_pass)
 scenario(two_buyers_one_card, a_pass_over_the_other)
 scenario(two_buyers_one_card, a_pass, full_refund, a_pass, a_pass_over_the_other)
+scenario(one_of_two_cards, pause, a_pass)
+scenario(one_of_two_cards, pause, a_pass, resume, the_paused_room)
+scenario(two_of_two_cards, pause, a_pass, pause_of_shop, a_pass)
+scenario(two_but_one_card, pause_of_everything, a_pass)
+scenario(paused, a_pass)
+scenario(paused, resume, a_pass)
+scenario(paused, a_pass, resume, the_paused_room)
+scenario(paused, a_pass, full_refund, a_pass)
+scenario(paused, refund_of_one, a_pass, resume, a_pass)
+scenario(paused, mapped_to_other, a_pass)
+scenario(paused_waiting, the_paused_room, known=True)
+scenario(paused_waiting, resume, the_paused_room, known=True)
+scenario(paused_waiting, full_refund, a_pass)
+scenario(paused_waiting, refund_of_one, a_knowing_pass, resume, the_paused_room)
+scenario(paused_waiting, pause_of_shop, a_knowing_pass, resume, a_knowing_pass, known=True)
+scenario(paused_waiting, release_put_off, resume, the_paused_room)
+scenario(paused_waiting_and_resumed, the_paused_room, known=True)
+scenario(paused_waiting_and_resumed, pause, the_paused_room, known=True)
+scenario(paused_waiting_and_resumed, refund_of_one, the_paused_room, known=True)
+scenario(paused_waiting_and_resumed, pause_of_shop, the_paused_room, resume_of_shop, a_pass, known=True)
+scenario(paused_and_sold_out, import_of_two, the_back_room, known=True)
+scenario(paused_and_sold_out, import_of_two, the_back_room, resume, the_paused_room, known=True)
+scenario(held_waiting, pause, approval, a_pass)
+scenario(presale_waiting, pause, a_pass, known=True)
+scenario(unmapped_waiting, pause, mapped, a_pass)

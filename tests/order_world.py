@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from cardcourier.domain.catalogue import Listing, Product, Shop
+from cardcourier.domain.catalogue import Listing, Product, Shop, Tenant
 from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
+from cardcourier.domain.gates import Gate as SalesGate
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Unit, slots
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost
 from cardcourier.domain.states import DRIVEN, HANDED_OVER, Room, State
@@ -18,6 +19,7 @@ from cardcourier.domain.stock import Marker
 from cardcourier.domain.waiting import STALE
 from cardcourier.errors import Unavailable
 from cardcourier.services.allocating import Allocator, pool_of
+from cardcourier.services.gates import closed_for
 from cardcourier.services.picking import Picker
 
 MAIN = Shop(id="main", tenant="acme", channel="standard", name="Main")
@@ -267,9 +269,20 @@ class Catalogue:
     shop_: Shop
     products: dict = field(default_factory=dict)
     mapping: dict = field(default_factory=dict)
+    tenant_: Tenant = field(default_factory=lambda: Tenant(id=TENANT, name="Acme"))
+    gate_: SalesGate | None = None
 
     def view(self):
-        return Catalogue(self.shop_, dict(self.products), dict(self.mapping))
+        return replace(self, products=dict(self.products), mapping=dict(self.mapping))
+
+    def gate(self):
+        return self.gate_
+
+    def find_tenant(self, tenant):
+        return self.tenant_
+
+    def find_shop(self, shop):
+        return self.shop_
 
     def shop(self, shop):
         return self.shop_
@@ -420,6 +433,18 @@ class World:
             self.cards[card] = sku
             self.store.put_marker(TENANT, sku, product.epoch, marker)
 
+    def pause(self, what, reason="checking"):
+        """Close the gate of `all`, the `tenant`, the `shop` or a product; an empty reason opens it."""
+        catalogue = self.catalogue
+        if what == "all":
+            catalogue.gate_ = SalesGate(paused=reason)
+        elif what == "tenant":
+            catalogue.tenant_ = replace(catalogue.tenant_, paused=reason)
+        elif what == "shop":
+            catalogue.shop_ = replace(catalogue.shop_, paused=reason)
+        else:
+            self.change_product(what, paused=reason)
+
     def map(self, item, *rows):
         self.catalogue.mapping[item] = rows
         self.may_ignore = self.may_ignore or any(not sku for sku, _ in rows)
@@ -510,6 +535,8 @@ class World:
         if name in ("allocate_new", "allocate_waiting") and isinstance(answer, Unit):
             release_at = view.products[answer.sku].release_at
             assert release_at is None or release_at <= self.now, "allocated before its release"
+            product = view.products[answer.sku]
+            assert closed_for(view, TENANT, MAIN.id, product) is None, "allocated behind a closed gate"
             header = self.store.header(answer.key)
             assert header.approved or header.amount == header.total, "allocated while it is held"
 
@@ -650,11 +677,14 @@ class World:
     def _check_waits_rightly(self, header, line, unit, dump):
         product = self.catalogue.products.get(unit.sku)
         closed = bool(product and product.release_at and product.release_at > self.now)
+        gate = closed_for(self.catalogue, TENANT, MAIN.id, product)
+        sold_out = all(sku != unit.sku for sku, _ in dump.markers)
         reasons = {
             Room.MAP: not self.catalogue.listings("", "", line.item, line.variant),
             Room.AMOUNT: not header.approved,
-            Room.PRE: closed,
-            Room.BACK: closed or all(sku != unit.sku for sku, _ in dump.markers),
+            Room.PRE: closed and gate is None,
+            Room.BACK: (closed or sold_out) and gate is None,
+            Room.PAUSE: gate is not None and gate.ref == unit.ref,
         }
         assert reasons[unit.room], f"{unit} waits for nothing"
 

@@ -24,7 +24,7 @@ ENTRY_COLUMNS = ("at", "what", "unit", "by", "why", "amount", "request_id")
 @orders.command("list")
 def list_orders(
     context: Context,
-    status: Annotated[str, typer.Option(help="delivered, held_mapping, no_stock, …")] = "",
+    status: Annotated[str, typer.Option(help="delivered, held_mapping, no_stock, paused, …")] = "",
     shop: Annotated[str, typer.Option()] = "",
     since: Annotated[str, typer.Option("--from", help="A time with its zone; usually 31 days ago.")] = "",
     until: Annotated[str, typer.Option("--to")] = "",

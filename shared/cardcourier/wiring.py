@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from cardcourier.services.importing_jobs import ImportDesk
     from cardcourier.services.intake import Intake
     from cardcourier.services.managing.api_keys import KeysDesk
+    from cardcourier.services.managing.gates import DeploymentGate, GatesDesk
     from cardcourier.services.managing.listings import ListingsDesk
     from cardcourier.services.managing.notifications import NotificationsDesk
     from cardcourier.services.managing.products import ProductsDesk, RoomOpener
@@ -601,6 +602,20 @@ def room_opener() -> RoomOpener:
     from cardcourier.services.managing.products import RoomOpener
 
     return RoomOpener(waiting(), orders_queue(), now_ms)
+
+
+@cache
+def gates_desk() -> GatesDesk:
+    from cardcourier.services.managing.gates import GatesDesk
+
+    return GatesDesk(merchants(), room_opener(), waiting(), orders(), now_ms)
+
+
+@cache
+def deployment_gate() -> DeploymentGate:
+    from cardcourier.services.managing.gates import DeploymentGate
+
+    return DeploymentGate(catalogue_table(), room_opener(), now_ms)
 
 
 @cache

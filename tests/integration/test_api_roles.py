@@ -30,6 +30,14 @@ MATRIX = {
     ("POST", "/v1/products"): STOCKS,
     ("GET", "/v1/products/<sku>"): EVERYONE,
     ("PATCH", "/v1/products/<sku>"): STOCKS,
+    **{
+        ("POST", f"/v1/{what}/{act}"): "owner manager"
+        for what in ("shops/<shop>", "products/<sku>", "tenant")
+        for act in ("pause", "resume")
+    },
+    ("GET", "/v1/shops/<shop>/drain"): EVERYONE,
+    ("GET", "/v1/products/<sku>/drain"): EVERYONE,
+    ("GET", "/v1/tenant/drain"): EVERYONE,
     ("GET", "/v1/shops/<shop>/listings"): EVERYONE,
     ("GET", "/v1/shops/<shop>/listings/<item>"): EVERYONE,
     ("PUT", "/v1/shops/<shop>/listings"): STOCKS,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cardcourier.domain.orders import Part
+from cardcourier.domain.orders import Part, summarise
 from cardcourier.domain.states import Room, State
 from tests.order_scenarios import SCENARIOS, SOON
 from tests.order_world import KEY, NOON, OF_READS, OF_WRITES, OTHER, READS, Gate, World
@@ -87,6 +87,7 @@ def test_when_an_answer_is_lost_the_timer_stands(scenario):
 
 MAPPINGS = [(), (("A", 1),), (("B", 1),), (("A", 1), ("B", 2)), (("A", 2),), (("", 1),)]
 KEYS = st.sampled_from([KEY, OTHER])
+REASONS = st.sampled_from(["checking", ""])
 HOWS = st.sampled_from([None, *OF_WRITES])
 
 
@@ -114,6 +115,7 @@ STEPS = {
     "limit": lambda world, most: setattr(
         world.catalogue, "shop_", replace(world.catalogue.shop_, max_quantity=most)
     ),
+    "gate": lambda world, what, reason: world.pause(what, reason),
     "show": lambda world, key: world.show(key),
     "deliver": lambda world, key: world.deliver(key),
     "land": lambda world: world.land(),
@@ -142,6 +144,7 @@ def steps_with(inner):
             st.tuples(st.just("stock"), st.sampled_from("AB"), st.integers(1, 3)),
             st.tuples(st.just("release"), st.sampled_from("AB"), st.sampled_from([None, -1, 5_000])),
             st.tuples(st.just("limit"), st.sampled_from([1, 2, 50])),
+            st.tuples(st.just("gate"), st.sampled_from(["A", "B", "shop", "tenant", "all"]), REASONS),
             st.tuples(st.just("show"), KEYS),
             st.tuples(st.just("deliver"), KEYS),
             st.tuples(st.just("land")),
@@ -411,3 +414,84 @@ def test_a_presale_that_is_sold_short_waits_for_stock():
 
     assert states(world) == {"l1#0001": State.BACKORDER}
     assert set(world.store.rooms) == {(Room.PRE, "A"), (Room.BACK, "A")}
+
+
+def test_a_paused_product_is_recorded_and_waits_visibly_for_its_gate():
+    world = a_world(quantity=2)
+    world.pause("A", "keys of a bad batch")
+
+    assert world.run(KEY) == ["header", "park", "park", "room", "touch_room", "clear_timer"]
+
+    first = world.store.unit(KEY, "l1", 1)
+    assert (first.state, first.room, first.ref) == (State.SCHEDULED, Room.PAUSE, "sku/A")
+    assert first.why == "paused: keys of a bad batch"
+    assert summarise(world.store.header(KEY), world.store.units(KEY)).status == "paused"
+
+
+@pytest.mark.parametrize(
+    ("gates", "ref"),
+    [
+        (("A",), "sku/A"),
+        (("A", "shop"), "shop/main"),
+        (("A", "shop", "tenant"), "tenant"),
+        (("A", "shop", "tenant", "all"), "all"),
+    ],
+    ids=["product", "shop", "tenant", "deployment"],
+)
+def test_a_unit_waits_for_the_widest_gate_and_moves_on_as_they_open(gates, ref):
+    world = a_world()
+    for gate in gates:
+        world.pause(gate)
+    world.run(KEY)
+    assert world.store.unit(KEY, "l1", 1).ref == ref
+
+    for gate in reversed(gates):
+        world.pause(gate, "")
+        world.run(KEY, known=True)
+
+    assert states(world) == {"l1#0001": State.ALLOCATED}
+
+
+def test_who_waits_for_stock_behind_a_closed_shop_makes_way_for_other_shops():
+    world = a_world(cards=0)
+    world.run(KEY)
+    world.pause("shop")
+
+    world.run(KEY, known=True)
+
+    assert world.store.waiting("acme", Room.BACK, "A") == []
+    assert [unit.due for unit in world.store.waiting("acme", Room.PAUSE, "shop/main")] == [NOON]
+
+
+def test_a_resumed_presale_waits_for_its_release():
+    world = a_world()
+    world.change_product("A", release_at=SOON)
+    world.pause("A")
+    world.run(KEY)
+    world.pause("A", "")
+
+    world.run(KEY, known=True)
+
+    unit = world.store.unit(KEY, "l1", 1)
+    assert (unit.state, unit.room, unit.ref) == (State.SCHEDULED, Room.PRE, "A")
+
+
+def test_a_refund_ends_a_paused_unit():
+    world = a_world()
+    world.pause("all")
+    world.run(KEY)
+    world.stop(KEY)
+
+    world.run(KEY)
+
+    assert states(world) == {"l1#0001": State.CANCELLED}
+
+
+def test_what_holds_a_card_already_is_not_touched_by_a_pause():
+    world = a_world()
+    world.run(KEY)
+    world.pause("all")
+
+    world.run(KEY, known=True)
+
+    assert states(world) == {"l1#0001": State.ALLOCATED}

@@ -1,11 +1,12 @@
 """Serving a waiting room: the oldest first, no further than the stock reaches, and when to close it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import pytest
 
-from cardcourier.domain.catalogue import Product
+from cardcourier.domain.catalogue import Product, Shop
+from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.waiting import STALE, WaitingUnit
@@ -24,6 +25,8 @@ class World:
     cards: int = 0
     product_: Product = PRODUCT
     room_: Room = Room.BACK
+    gate_: Gate | None = None
+    shop_: Shop | None = None
     touched: int | None = NOW
     asked: list = field(default_factory=list)
     passes: list = field(default_factory=list)
@@ -75,6 +78,15 @@ class World:
 
     def forget(self):
         pass
+
+    def gate(self):
+        return self.gate_
+
+    def find_tenant(self, tenant):
+        return None
+
+    def find_shop(self, shop):
+        return self.shop_
 
     def product(self, tenant, sku):
         return self.product_ if sku == "A" else None
@@ -150,6 +162,44 @@ def test_a_mapping_room_has_no_product():
     world = World(["a", "b"], cards=2, room_=Room.MAP)
     assert world.drain("shop/item/") == 2
     assert world.restocked_ == 0
+
+
+# -- behind a gate ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", [Room.BACK, Room.PRE])
+@pytest.mark.parametrize("closed", ["everywhere", "product"])
+def test_nobody_of_a_room_behind_a_closed_gate_is_moved_about(room, closed):
+    world = World(["a", "b"], cards=2, room_=room, touched=0)
+    if closed == "everywhere":
+        world.gate_ = Gate(paused="restored")
+    else:
+        world.product_ = replace(PRODUCT, paused="checking")
+    assert (world.drain(), world.passes, world.removed) == (0, [], [])
+
+
+def test_a_paused_room_is_served_side_by_side_once_its_product_is_resumed():
+    world = World([f"{n:03d}" for n in range(50)], cards=500, room_=Room.PAUSE)
+    world.product_ = replace(PRODUCT, paused="checking")
+    assert world.drain("sku/A") == 0
+    world.product_ = PRODUCT
+    assert world.drain("sku/A") == 50
+    assert world.restocked_ == 1
+
+
+def test_a_shops_room_is_served_one_by_one_once_the_shop_is_resumed():
+    world = World(["a", "b"], cards=2, room_=Room.PAUSE)
+    world.shop_ = Shop(id="s", tenant="t", channel="standard", name="S", paused="checking")
+    assert world.drain("shop/s") == 0
+    world.shop_ = replace(world.shop_, paused="")
+    assert (world.drain("shop/s"), world.passes, world.restocked_) == (2, ["a", "b"], 0)
+
+
+def test_a_room_whose_own_gate_opened_is_emptied_though_a_wider_one_is_closed():
+    """Its units move on to the room of the wider gate."""
+    world = World(["a"], cards=1, room_=Room.PAUSE)
+    world.gate_ = Gate(paused="restored")
+    assert world.drain("sku/A") == 1
 
 
 # -- announcing -----------------------------------------------------------------------------------------

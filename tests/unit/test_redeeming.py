@@ -1,11 +1,13 @@
 """Showing cards: who is shown what, in which order it is committed, and what a failure leaves."""
 
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product, Tenant
+from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Part, Unit
 from cardcourier.domain.protocol import Lost
 from cardcourier.domain.states import Room, State
@@ -30,6 +32,7 @@ class World:
     header: Header = HEADER
     token: Token | None = TOKEN
     product: Product | None = PRODUCT
+    gate: Gate | None = None
     misses: int = 0
     locked: int | None = None
     allowed: dict = field(default_factory=dict)
@@ -117,7 +120,9 @@ class World:
 
     @property
     def redeem(self):
-        catalogue = type("Catalogue", (), {"tenant": self.tenant, "product": lambda *_: self.product})()
+        catalogue = SimpleNamespace(
+            tenant=self.tenant, product=lambda *_: self.product, gate=lambda: self.gate
+        )
         return Redeem(self, self, self, self, self, self, catalogue, lambda: self.now)
 
 
@@ -176,6 +181,38 @@ def test_a_stopped_piece_is_not_shown_even_before_its_card_was_taken_back():
     page = world.redeem.reveal("link", a_visitor(), "")
     assert codes(page) == ["plain c2"]
     assert [block.state for block in page.blocks] == ["ended", "revealed"]
+
+
+@pytest.mark.parametrize("everywhere", [False, True], ids=["product", "deployment"])
+def test_while_showings_are_stopped_nothing_is_committed_or_opened(everywhere):
+    world = a_world(State.DELIVERED)
+    if everywhere:
+        world.gate = Gate(paused="restored", stop_reveals=True)
+    else:
+        world.product = replace(PRODUCT, paused="checking", stop_reveals=True)
+
+    page = world.redeem.reveal("link", a_visitor(), "")
+
+    assert ([block.state for block in page.blocks], page.can_reveal, page.revealed_now) == (
+        ["paused"],
+        False,
+        False,
+    )
+    assert world.events == []
+
+
+def test_a_pause_alone_stops_no_showing():
+    world = a_world(State.DELIVERED)
+    world.product, world.gate = replace(PRODUCT, paused="checking"), Gate(paused="restored")
+
+    assert world.redeem.reveal("link", a_visitor(), "").revealed_now
+
+
+def test_a_unit_behind_a_gate_says_so():
+    world = a_world(State.SCHEDULED)
+    world.units["1#0001"] = replace(world.units["1#0001"], room=Room.PAUSE, ref="sku/A")
+
+    assert [block.state for block in world.redeem.page("link", a_visitor(viewer="")).blocks] == ["paused"]
 
 
 def test_a_second_browser_is_asked_for_the_code():

@@ -19,6 +19,7 @@ MATRIX = [
     ("order reports", "om--f-", [("POST", "/v1/reports")]),
     ("shops", "om----", [("POST", "/v1/shops"), ("PATCH", "/v1/shops/<shop>")]),
     ("shops' secrets", "om----", [("POST", "/v1/shops/<shop>/secrets")]),
+    ("pause and resume", "om----", [("POST", "/v1/tenant/pause"), ("POST", "/v1/shops/<shop>/resume")]),
     ("keys", "o-----", [("POST", "/v1/keys"), ("DELETE", "/v1/keys/<key_id>")]),
     ("settings", "o-----", [("PATCH", "/v1/tenant")]),
 ]

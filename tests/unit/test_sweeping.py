@@ -149,6 +149,14 @@ def test_a_release_is_sent_ahead_and_arrives_to_the_second(opens, delay):
     assert world.due("film") == max(opens, NOW) + AGAIN
 
 
+def test_a_paused_room_is_asked_for_again_and_again_so_that_a_lost_resume_is_found():
+    world = World()
+    world.add("ROOM", "paused", NOW, (Room.PAUSE, "sku/MONTH"))
+    world.sweep()
+    world.sweep(NOW + AGAIN)
+    assert world.sent == [("room", "PAUSE", "sku/MONTH", 0)] * 2
+
+
 @pytest.mark.parametrize("far", [LOOK_AHEAD + 1, 3 * MUCH_LATER])
 def test_a_far_release_is_looked_at_again_in_time(far):
     world = World(releases={"FILM": NOW + far})

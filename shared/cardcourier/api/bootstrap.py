@@ -32,7 +32,10 @@ class Bootstrap(Shape):
 
 
 class TenantShape(NewTenant):
+    """`paused` is why its sales are closed; empty while they are open. Products and shops say the same."""
+
     created_at: Moment
+    paused: str
 
 
 class Bootstrapped(Shape):
@@ -116,4 +119,5 @@ def _shape(tenant: Tenant) -> TenantShape:
         language=tenant.language,
         support=tenant.support,
         created_at=tenant.created_at,
+        paused=tenant.paused,
     )

@@ -76,6 +76,7 @@ class ProductShape(Shape):
     shards: int
     pattern: str
     fold: bool
+    paused: str
 
 
 @routes.on("GET", "/v1/products", "All products", scope="stock:read")
@@ -123,4 +124,5 @@ def _shape(product: Product) -> ProductShape:
         shards=product.shards,
         pattern=product.pattern,
         fold=product.fold,
+        paused=product.paused,
     )

@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from cardcourier import wiring
 from cardcourier.api import (
     bootstrap,
+    gates,
     imports,
     keys,
     listings,
@@ -38,6 +39,7 @@ ROUTES: tuple[Routes, ...] = tuple(
         keys,
         shops,
         products,
+        gates,
         listings,
         stock,
         imports,

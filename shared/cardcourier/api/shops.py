@@ -65,6 +65,7 @@ class ShopShape(Shape):
     unmapped: str
     max_quantity: int
     test: bool
+    paused: str
     webhook_url: str
 
 
@@ -137,5 +138,6 @@ def _listed(shop: Shop) -> ShopShape:
         unmapped=shop.unmapped,
         max_quantity=shop.max_quantity,
         test=shop.test,
+        paused=shop.paused,
         webhook_url=f"{routes.own_url}/webhooks/{shop.channel}/{shop.id}",
     )

@@ -11,6 +11,7 @@ _MANAGES = _READS | {
     "products:write",
     "shops:write",
     "shops:secrets",
+    "sales:pause",
     "reports:read",
     "reports:run",
 }
@@ -35,8 +36,8 @@ _IMPLIED: dict[str, frozenset[str]] = {
 """What was one right in 0.1.0 and can be had apart since, and what is a part of another."""
 
 _IN_0_1_0: dict[str, frozenset[str]] = {
-    "owner": _MANAGES - {"shops:secrets"} | {"keys:write"},
-    "manager": _MANAGES - {"shops:secrets"},
+    "owner": _MANAGES - {"shops:secrets", "sales:pause"} | {"keys:write"},
+    "manager": _MANAGES - {"shops:secrets", "sales:pause"},
     "stock": ROLES["stock"],
     "support": ROLES["support"],
     "finance": ROLES["finance"],

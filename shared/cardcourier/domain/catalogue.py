@@ -34,7 +34,10 @@ def check_currency(code: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A merchant account. `created_at` (epoch ms) is where its journal begins."""
+    """A merchant account. `created_at` (epoch ms) is where its journal begins.
+
+    `paused` is why its sales are closed, since `paused_at` (epoch ms); empty while they are open.
+    """
 
     id: str
     name: str
@@ -43,6 +46,8 @@ class Tenant:
     language: str = "zh-CN"
     support: str = ""
     created_at: int = 0
+    paused: str = ""
+    paused_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class Shop:
 
     `unmapped` says what to do with a listing nobody mapped: `hold` it or `ignore` it.
     `max_quantity` is the largest quantity of a line that is delivered without a person.
+    `paused` is why its sales are closed, since `paused_at` (epoch ms).
     """
 
     id: str
@@ -63,6 +69,8 @@ class Shop:
     unmapped: str = "hold"
     max_quantity: int = 50
     test: bool = False
+    paused: str = ""
+    paused_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,8 @@ class Product:
 
     `policy` is the reveal policy: `repeat` or `proof`. `max_views` counts per unit within `view_days`.
     `fold` takes codes that differ in case or width alone for the same card.
+    `paused` is why its sales are closed, since `paused_at` (epoch ms); with `stop_reveals` cards that are
+    handed over already are not shown either.
     """
 
     tenant: str
@@ -89,6 +99,9 @@ class Product:
     epoch: int = 1
     pattern: str = ""
     fold: bool = False
+    paused: str = ""
+    paused_at: int | None = None
+    stop_reveals: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -265,6 +265,7 @@ _ROOM_STATUS = {
     Room.MAP: "held_mapping",
     Room.AMOUNT: "held_amount",
     Room.RISK: "held_risk",
+    Room.PAUSE: "paused",
     Room.PRE: "presale",
     Room.BACK: "no_stock",
 }

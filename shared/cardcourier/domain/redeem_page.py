@@ -6,9 +6,10 @@ Times are epoch milliseconds. Nothing here is stored, and no secret shows in a `
 from dataclasses import dataclass, field
 from typing import Literal
 
-BlockState = Literal["ready", "waiting", "scheduled", "on_hold", "revealed", "replaced", "ended"]
+BlockState = Literal["ready", "waiting", "scheduled", "on_hold", "paused", "revealed", "replaced", "ended"]
 """`ready`: delivered, not seen yet · `revealed`: seen at least once · `waiting`: no stock yet ·
-`scheduled`: presale · `on_hold`: a person must look · `replaced`: another card took its place ·
+`scheduled`: presale · `on_hold`: a person must look · `paused`: the shop stopped it for now ·
+`replaced`: another card took its place ·
 `ended`: cancelled, refunded or expired."""
 
 WITH_CARD: frozenset[str] = frozenset({"ready", "revealed"})

@@ -33,15 +33,18 @@ ENDED = frozenset({State.CANCELLED, State.EXPIRED, State.RETURNED, State.REFUNDE
 EDGES: dict[State, frozenset[State]] = {
     State.PENDING: WAITING | {State.RESERVED, State.ALLOCATED, State.CANCELLED},
     State.HELD: frozenset({State.SCHEDULED, State.BACKORDER, State.CANCELLED}),
-    State.SCHEDULED: frozenset({State.BACKORDER, State.ALLOCATED, State.CANCELLED}),
-    State.BACKORDER: frozenset({State.ALLOCATED, State.CANCELLED}),
+    State.SCHEDULED: frozenset({State.SCHEDULED, State.BACKORDER, State.ALLOCATED, State.CANCELLED}),
+    State.BACKORDER: frozenset({State.SCHEDULED, State.ALLOCATED, State.CANCELLED}),
     State.RESERVED: frozenset({State.ALLOCATED, State.EXPIRED, State.RETURNED}),
     State.ALLOCATED: frozenset({State.DELIVERED, State.REVEALED, State.RETURNED, State.REFUNDED}),
     State.DELIVERED: frozenset({State.REVEALED, State.RETURNED, State.REFUNDED, State.ALLOCATED}),
     State.REVEALED: frozenset({State.ALLOCATED, State.REFUNDED}),
     **{state: frozenset() for state in ENDED},
 }
-"""Every move a unit may make; a replacement leads from a shown card back to ALLOCATED."""
+"""Every move a unit may make; a replacement leads from a shown card back to ALLOCATED.
+
+SCHEDULED waits for a release or for a closed gate, and changes rooms when another one counts.
+"""
 
 
 class Room(StrEnum):
@@ -52,7 +55,8 @@ class Room(StrEnum):
     MAP = "MAP"
     RISK = "RISK"
     AMOUNT = "AMOUNT"
+    PAUSE = "PAUSE"
 
 
-DRIVEN = frozenset({Room.PRE, Room.BACK, Room.MAP})
+DRIVEN = frozenset({Room.PRE, Room.BACK, Room.MAP, Room.PAUSE})
 """Rooms that open by themselves; the others are to-do lists that a person empties."""

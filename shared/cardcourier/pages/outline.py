@@ -40,7 +40,7 @@ def outline(page: OrderPage) -> Outline:
         plain_cards=len(plain),
         plain_texts=sum(text is not None for block in plain for text in (block.number, block.code)),
         lookalikes=any(has_lookalikes(text or "") for block in plain for text in (block.number, block.code)),
-        awaited=any(block.state in {"waiting", "scheduled"} for block in page.blocks),
+        awaited=any(block.state in {"waiting", "scheduled", "paused"} for block in page.blocks),
     )
 
 
@@ -51,7 +51,7 @@ def _mood(page: OrderPage) -> str:
     with_card = live & WITH_CARD
     if with_card:
         return "partly" if live - WITH_CARD else "ready" if "ready" in live else "revealed"
-    return next((state for state in ("on_hold", "scheduled", "waiting") if state in live), "ended")
+    return next((state for state in ("on_hold", "paused", "scheduled", "waiting") if state in live), "ended")
 
 
 def _guides(blocks: tuple[CardBlock, ...]) -> tuple[Guide, ...]:

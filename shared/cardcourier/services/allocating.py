@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from cardcourier.domain.catalogue import Listing, Product, Shop
+from cardcourier.domain.catalogue import Listing, Product, Shop, Tenant
+from cardcourier.domain.gates import Closed, Gate
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Part, Slot, Unit, choose_stops, slots
 from cardcourier.domain.policy import line_hold, order_hold
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
@@ -17,10 +18,11 @@ from cardcourier.domain.states import DRIVEN, HANDED_OVER, Room, State
 from cardcourier.domain.stock import Marker
 from cardcourier.domain.waiting import FRESH
 from cardcourier.errors import Unavailable
+from cardcourier.services.gates import closed_for
 from cardcourier.services.picking import Picker, SoldOut
 
 ROUNDS = 8
-RECHECK = {Room.BACK: 60_000, Room.MAP: 600_000, Room.PRE: 600_000}
+RECHECK = {Room.BACK: 60_000, Room.MAP: 600_000, Room.PRE: 600_000, Room.PAUSE: 60_000}
 """Milliseconds until the sweeper looks at a room again, if nothing opens it before."""
 
 Plan = tuple[Part, ...]
@@ -55,7 +57,10 @@ class Orders(Protocol):
 class Catalogue(Protocol):
     """What is sold and how a shop's items map to it; may be half a minute old."""
 
+    def gate(self) -> Gate | None: ...
+    def find_tenant(self, tenant: str) -> Tenant | None: ...
     def shop(self, shop: str) -> Shop: ...
+    def find_shop(self, shop: str) -> Shop | None: ...
     def product(self, tenant: str, sku: str) -> Product | None: ...
     def listings(self, tenant: str, shop: str, item: str, variant: str) -> Sequence[Listing]: ...
 
@@ -212,7 +217,9 @@ class _Pass:
         if hold is not None:
             return self._park(self._held(fresh, slot, hold))
         product = self._need(slot.sku)
-        if self._closed(product):
+        if (closed := self._gate(product)) is not None:
+            return self._park(_paused(fresh, closed))
+        if self._too_early(product):
             return self._park(replace(fresh, state=State.SCHEDULED, room=Room.PRE, ref=slot.sku))
         try:
             return self._pick(
@@ -224,12 +231,18 @@ class _Pass:
             return self._park(replace(fresh, state=State.BACKORDER, room=Room.BACK, ref=slot.sku))
 
     def _advance(self, seen: Unit, slot: Slot, plan: Plan | None, hold: str | None) -> Unit | Lost:
-        """Move a waiting unit on if its gate is open, else leave it where it waits."""
+        """Move a waiting unit on if its gate is open, else leave it where it waits.
+
+        Behind a closed gate it waits in that gate's room, so that it keeps nobody up in another.
+        """
         if seen.state is State.HELD:
             return self._release(seen, slot, plan, hold)
         product = self._need(seen.sku)
-        if self._closed(product):
-            return seen
+        if (closed := self._gate(product)) is not None:
+            there = (seen.room, seen.ref) == (Room.PAUSE, closed.ref)
+            return seen if there else self._rehouse(seen, _paused(seen, closed))
+        if self._too_early(product):
+            return seen if seen.room is not Room.PAUSE else self._rehouse(seen, _scheduled(seen))
         try:
             return self._pick(
                 product,
@@ -250,8 +263,11 @@ class _Pass:
         if hold is not None:
             held = self._held(named, slot, hold)
             return seen if (held.room, held.ref) == (seen.room, seen.ref) else self._rehouse(seen, held)
-        closed = self._closed(self._need(named.sku))
-        state, room = (State.SCHEDULED, Room.PRE) if closed else (State.BACKORDER, Room.BACK)
+        product = self._need(named.sku)
+        if (closed := self._gate(product)) is not None:
+            return self._rehouse(seen, _paused(named, closed))
+        early = self._too_early(product)
+        state, room = (State.SCHEDULED, Room.PRE) if early else (State.BACKORDER, Room.BACK)
         return self._rehouse(seen, replace(named, state=state, room=room, ref=named.sku, why="released"))
 
     def _pick(
@@ -357,7 +373,11 @@ class _Pass:
     def _line(self, slot: Slot) -> OrderLine:
         return next(line for line in self.header.lines if line.id == slot.line)
 
-    def _closed(self, product: Product) -> bool:
+    def _gate(self, product: Product) -> Closed | None:
+        key = self.header.key
+        return closed_for(self.tools.catalogue, key.tenant, key.shop, product)
+
+    def _too_early(self, product: Product) -> bool:
         return product.release_at is not None and product.release_at > self.tools.clock()
 
     def _need(self, sku: str) -> Product:
@@ -396,6 +416,17 @@ class _Pass:
     def complete(self) -> bool:
         """Whether nothing is left that only the header's timer would drive."""
         return all(at_rest(unit) for unit in self.seen.values())
+
+
+def _paused(unit: Unit, closed: Closed) -> Unit:
+    """The unit as it waits in the room of a gate that somebody closed."""
+    why = f"paused: {closed.reason}"
+    return replace(unit, state=State.SCHEDULED, room=Room.PAUSE, ref=closed.ref, why=why)
+
+
+def _scheduled(unit: Unit) -> Unit:
+    """The unit as it waits for its release, once its gate has opened."""
+    return replace(unit, state=State.SCHEDULED, room=Room.PRE, ref=unit.sku, why="resumed")
 
 
 def at_rest(unit: Unit) -> bool:

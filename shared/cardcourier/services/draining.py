@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
-from cardcourier.domain.catalogue import Product
+from cardcourier.domain.catalogue import Product, Shop, Tenant
+from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.protocol import Pool
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import STALE, WaitingUnit
 from cardcourier.errors import Unavailable
 from cardcourier.services.allocating import Allocator, pool_of
+from cardcourier.services.gates import room_closed, sku_of
 from cardcourier.services.sweeping import LOOK_AHEAD
 
 WAVE = 8
@@ -35,6 +37,9 @@ class Stock(Protocol):
 
 class FreshCatalogue(Protocol):
     def forget(self) -> None: ...
+    def gate(self) -> Gate | None: ...
+    def find_tenant(self, tenant: str) -> Tenant | None: ...
+    def find_shop(self, shop: str) -> Shop | None: ...
     def product(self, tenant: str, sku: str) -> Product | None: ...
 
 
@@ -73,11 +78,15 @@ class Drainer:
     def drain(self, tenant: str, room: Room, ref: str, rid: str, until: int) -> int:
         """Serve the room until it is empty, its gate is closed again, or `until` (epoch ms).
 
-        Returns how many orders were looked at. What is left when time is up goes on in a new message.
+        Gates are read anew. Returns how many orders were looked at. What is left when time is up goes on
+        in a new message.
         """
         touched = self.rooms.room(tenant, room, ref)
         self.catalogue.forget()
-        product = self.catalogue.product(tenant, ref) if room is not Room.MAP else None
+        if room_closed(self.catalogue, tenant, room, ref):
+            return 0
+        sku = sku_of(room, ref)
+        product = self.catalogue.product(tenant, sku) if sku else None
         if room is Room.PRE and product and product.release_at and product.release_at > self.clock():
             self._come_back(tenant, room, ref, product.release_at)
             return 0

@@ -12,10 +12,11 @@ from typing import Protocol
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product, Tenant
 from cardcourier.domain.free_text import without_cards
+from cardcourier.domain.gates import Gate, reveals_stopped
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Lost
-from cardcourier.domain.redeem_page import BlockState, CardBlock, OrderPage
-from cardcourier.domain.states import State
+from cardcourier.domain.redeem_page import WITH_CARD, BlockState, CardBlock, OrderPage
+from cardcourier.domain.states import Room, State
 from cardcourier.domain.tokens import Token, read_code
 from cardcourier.errors import NotFound, Unavailable
 
@@ -62,6 +63,7 @@ class Vault(Protocol):
 
 
 class Catalogue(Protocol):
+    def gate(self) -> Gate | None: ...
     def tenant(self, tenant: str) -> Tenant: ...
     def product(self, tenant: str, sku: str) -> Product | None: ...
 
@@ -178,12 +180,16 @@ class Redeem:
         cards: dict[str, Card] = {}
         shown: list[Unit] = []
         for unit in units:
-            if unit.holds_card and not header.stopped(unit.line, unit.piece):
+            if unit.holds_card and not header.stopped(unit.line, unit.piece) and not self._withheld(unit):
                 unit = self._commit(unit, visitor, proven=proven)
                 if visitor.viewer in unit.viewers and unit.view_rid == visitor.rid:
                     cards[unit.name] = self._open(unit)
             shown.append(unit)
         return replace(self._page(token, header, shown, visitor, cards), revealed_now=bool(cards))
+
+    def _withheld(self, unit: Unit) -> bool:
+        """Whether the shop has stopped showings of this card's product."""
+        return reveals_stopped(self.catalogue.gate(), self.catalogue.product(unit.key.tenant, unit.sku))
 
     def _open(self, unit: Unit) -> Card:
         """A card that is gone, or its key, is our fault and not a wrong link."""
@@ -296,6 +302,8 @@ class Redeem:
             product.steps if product else ()
         )
         state = _block_state(header, unit)
+        if state in WITH_CARD and self._withheld(unit):
+            state = "paused"
         return CardBlock(
             ref=unit.name,
             product_name=name,
@@ -321,7 +329,7 @@ def _block_state(header: Header, unit: Unit) -> BlockState:
         case State.HELD:
             return "on_hold"
         case State.SCHEDULED:
-            return "scheduled"
+            return "paused" if unit.room is Room.PAUSE else "scheduled"
         case State.BACKORDER:
             return "waiting"
         case State.REVEALED:

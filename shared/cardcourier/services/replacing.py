@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from cardcourier.domain.catalogue import Product
+from cardcourier.domain.catalogue import Product, Shop, Tenant
+from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
 from cardcourier.domain.stock import Marker
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
 from cardcourier.services.allocating import pool_of, with_card
+from cardcourier.services.gates import closed_for
 from cardcourier.services.picking import Picker, SoldOut
 
 
@@ -23,6 +25,9 @@ class Orders(Protocol):
 
 class Catalogue(Protocol):
     def product(self, tenant: str, sku: str) -> Product | None: ...
+    def gate(self) -> Gate | None: ...
+    def find_tenant(self, tenant: str) -> Tenant | None: ...
+    def find_shop(self, shop: str) -> Shop | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Replacer:
         """Mark the unit's card invalid and take a new one in the same write.
 
         Raises NotFound, Refused when the card was never shown or the piece was refunded,
-        Conflict when the unit changed meanwhile, Unavailable when there is no stock.
+        Conflict when the unit changed meanwhile, there is no stock, or its sales are paused.
         """
         header, seen = self.orders.header(key), self.orders.unit(key, line, n)
         if header is None or seen is None:
@@ -52,6 +57,9 @@ class Replacer:
         product = self.catalogue.product(key.tenant, seen.sku)
         if product is None:
             raise NotFound("not_found", f"Product {seen.sku} is not in the catalogue.")
+        closed = closed_for(self.catalogue, key.tenant, key.shop, product)
+        if closed is not None:
+            raise Conflict("paused", f"Sales are paused: {closed.reason}. Resume them, then replace again.")
         actor = Actor(by, self.clock(), rid, why)
         return self._take(seen, pool_of(product), actor)
 

@@ -22,10 +22,10 @@ from cardcourier.adapters.tables.writes import (
 )
 from cardcourier.domain.access import ApiKey
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
+from cardcourier.domain.gates import MOST_AGE, Gate
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey)
-MOST_AGE = 30_000
+Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, Gate)
 MOST_KEPT = 10_000
 _BYTES = "base64:"
 
@@ -58,6 +58,10 @@ class CatalogueTable:
     def tenants(self) -> list[Tenant]:
         """Every merchant account of this deployment."""
         return self.all(Tenant, keys.catalogue("-"), "TENANT#")
+
+    def put_gate(self, gate: Gate, now: int, by: str) -> None:
+        """Close or open the whole deployment; whoever says it last decides."""
+        self.put(keys.gate(), gate, now, by)
 
     def put_new(self, things: Iterable[tuple[Key, Any]], now: int, by: str) -> None:
         """Write all or none. Raises Conflict when one of them exists."""
@@ -191,9 +195,20 @@ class CachedCatalogue:
     _kept: dict[Any, tuple[int, Any]] = field(default_factory=dict)
 
     def tenant(self, tenant: str) -> Tenant:
-        found: Tenant = self._cached(
-            ("tenant", tenant), lambda: self.catalogue.need(Tenant, tenant_key(tenant))
+        found = self.find_tenant(tenant)
+        if found is None:
+            raise NotFound("not_found", "There is no such tenant.")
+        return found
+
+    def find_tenant(self, tenant: str) -> Tenant | None:
+        found: Tenant | None = self._cached(
+            ("tenant", tenant), lambda: self.catalogue.get(Tenant, tenant_key(tenant))
         )
+        return found
+
+    def gate(self) -> Gate | None:
+        """The gate of the whole deployment, if anybody ever closed it."""
+        found: Gate | None = self._cached(("gate",), lambda: self.catalogue.get(Gate, keys.gate()))
         return found
 
     def shop(self, shop: str) -> Shop:

@@ -79,6 +79,11 @@ def catalogue(tenant: str) -> str:
     return f"C#{tenant}"
 
 
+def gate() -> Key:
+    """The gate of the whole deployment, among what belongs to no tenant."""
+    return catalogue("-"), "GATE"
+
+
 def listings(tenant: str, shop: str) -> str:
     return f"L#{tenant}#{shop}"
 

@@ -64,6 +64,17 @@ class WaitingTable:
         _, tenant, ref = timer.pk.split("#", 2)
         return RoomTimer(tenant, Room(timer.sk.removeprefix("ROOM#")), ref, timer.due)
 
+    def in_flight(self, tenant: str) -> Iterator[OrderKey]:
+        """Orders of a tenant that carry a timer, of their own or of a unit; each once."""
+        seen: set[OrderKey] = set()
+        for kind in ("ORDER", "DELIV"):
+            for part in range(keys.TIMER_PARTS):
+                for item in self.table.query(Record.d == keys.timer_part(kind, part), IndexName=INDEX):
+                    key = keys.order_of(item["pk"]["S"])
+                    if key.tenant == tenant and key not in seen:
+                        seen.add(key)
+                        yield key
+
     def open_room(self, tenant: str, room: Room, ref: str, due: int) -> bool:
         """Have the sweeper look at a room at `due`; False when there is no such room."""
         key = keys.room(tenant, room, ref)
