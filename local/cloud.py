@@ -29,6 +29,8 @@ from local.streams import StreamSource
 from local.template import Template, TemplateError
 
 MAIL_FROM = "cards@cardcourier.example"
+# One machine is one address and often one key: the limits are there, and wide.
+API_LIMITS = "read=60000 write=60000 heavy=6000 unknown=6000"
 LOCK_SECONDS = 20.0
 STACK = "cardcourier-local"
 
@@ -245,6 +247,7 @@ class Cloud:
             "PublicUrl": self.url,
             "MailTransport": "ses",
             "MailFrom": MAIL_FROM,
+            "ApiLimits": API_LIMITS,
             **self._given,
         }
         self.template = Template(self._template_path, parameters, STACK)

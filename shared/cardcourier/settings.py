@@ -31,6 +31,7 @@ class Settings:
     smtp_host: str
     smtp_port: int
     smtp_secret: str
+    api_limits: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -58,4 +59,5 @@ class Settings:
             smtp_host=env.get("SMTP_HOST", ""),
             smtp_port=int(env.get("SMTP_PORT") or "587"),
             smtp_secret=env.get("SMTP_SECRET_ID", ""),
+            api_limits=env.get("API_LIMITS", ""),
         )

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from cardcourier.services.importing import Importer
     from cardcourier.services.importing_jobs import ImportDesk
     from cardcourier.services.intake import Intake
+    from cardcourier.services.limiting import RequestLimits
     from cardcourier.services.managing.api_keys import KeysDesk
     from cardcourier.services.managing.gates import DeploymentGate, GatesDesk
     from cardcourier.services.managing.listings import ListingsDesk
@@ -534,6 +535,14 @@ def repeats() -> RepeatsTable:
     from cardcourier.adapters.tables.idempotency import RepeatsTable
 
     return RepeatsTable(main_table())
+
+
+@cache
+def request_limits() -> RequestLimits:
+    from cardcourier.adapters.tables.limits import LimitsTable
+    from cardcourier.services.limiting import RequestLimits, budgets_of
+
+    return RequestLimits(LimitsTable(main_table()), budgets_of(settings().api_limits), now_ms)
 
 
 @cache

@@ -7,10 +7,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 from pydantic import Field
 
 from cardcourier import wiring
+from cardcourier.api import limits
 from cardcourier.api.keys import MadeKey, made_key
 from cardcourier.api.routes import ANY_KEY, PUBLIC, Routes, answer
 from cardcourier.api.schemas import LongText, Moment, Shape, Text
 from cardcourier.domain.catalogue import Tenant
+from cardcourier.errors import Denied
 
 routes = Routes("tenant")
 
@@ -77,7 +79,12 @@ def bootstrap(
 ) -> Response[Bootstrapped]:
     """The secret lies in the Secrets Manager, as the stack's outputs say. The key is shown once."""
     tenant = Tenant(**body.tenant.model_dump())
-    made = wiring.tenants_desk().bootstrap(secret, tenant, body.owner_name, routes.rid)
+    limits.check_address(routes.event)
+    try:
+        made = wiring.tenants_desk().bootstrap(secret, tenant, body.owner_name, routes.rid)
+    except Denied:
+        limits.guessed(routes.event)
+        raise
     kept = wiring.merchants().tenant(tenant.id)
     return answer(Bootstrapped(tenant=_shape(kept.thing), key=made_key(made)), 201)
 

@@ -142,7 +142,15 @@ def imports(limit: Limit = 20, cursor: Cursor = None) -> List[ImportShape]:
     )
 
 
-@routes.on("POST", "/v1/imports", "Begin an import", scope="stock:import", status=201, repeat=Repeat.AGAIN)
+@routes.on(
+    "POST",
+    "/v1/imports",
+    "Begin an import",
+    scope="stock:import",
+    status=201,
+    repeat=Repeat.AGAIN,
+    heavy=True,
+)
 def create(body: NewImport) -> Response[OrderedImport]:
     caller = routes.caller
     order = Order(
@@ -167,6 +175,7 @@ def create(body: NewImport) -> Response[OrderedImport]:
     scope="stock:import",
     status=202,
     repeat=Repeat.AGAIN,
+    heavy=True,
 )
 def preview(job: PathId) -> Response[ImportShape]:
     """Nothing is written; ask for the import until it is `previewed`."""
@@ -180,6 +189,7 @@ def preview(job: PathId) -> Response[ImportShape]:
     scope="stock:import",
     status=202,
     repeat=Repeat.AGAIN,
+    heavy=True,
 )
 def commit(job: PathId) -> Response[ImportShape]:
     """Duplicates are skipped. Ask for the import until it is `committed`."""

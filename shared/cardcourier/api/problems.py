@@ -58,7 +58,10 @@ def problem(
 def of_error(error: CardCourierError, request_id: str) -> Response[str]:
     """An error that was raised on purpose."""
     status = BY_CODE.get(error.code) or web.status_of(error)
-    return problem(error.code, error.detail, int(status), request_id)
+    told = problem(error.code, error.detail, int(status), request_id)
+    if "retry_after" in error.evidence:
+        told.headers["retry-after"] = str(error.evidence["retry_after"])
+    return told
 
 
 def of_request(error: RequestValidationError, request_id: str) -> Response[str]:

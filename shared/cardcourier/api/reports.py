@@ -86,7 +86,9 @@ def reports(limit: Limit = 20, cursor: Cursor = None) -> List[ReportShape]:
     return List(items=items, next_cursor=write_cursor("reports", page.next))
 
 
-@routes.on("POST", "/v1/reports", "Order a report", scope="reports:run", status=202, repeat=Repeat.AGAIN)
+@routes.on(
+    "POST", "/v1/reports", "Order a report", scope="reports:run", status=202, repeat=Repeat.AGAIN, heavy=True
+)
 def create(body: NewReport) -> Response[ReportShape]:
     caller = routes.caller
     order = Order(

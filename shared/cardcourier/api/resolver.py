@@ -18,6 +18,7 @@ from cardcourier.api import (
     gates,
     imports,
     keys,
+    limits,
     listings,
     notifications,
     orders,
@@ -69,8 +70,8 @@ def make_resolver() -> Resolver:
 
     app.exception_handler_manager.update_exception_handlers(
         {
-            CardCourierError: lambda error: _known(app, error),
-            RequestValidationError: lambda error: problems.of_request(error, _rid(app)),
+            CardCourierError: lambda error: limits.told(app, _known(app, error)),
+            RequestValidationError: lambda error: limits.told(app, problems.of_request(error, _rid(app))),
             ResponseValidationError: problems.of_answer,
             NotFoundError: lambda error: _no_route(app),
         }

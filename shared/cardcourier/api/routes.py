@@ -18,12 +18,12 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
 )
 
 from cardcourier import web, wiring
-from cardcourier.api import auth, idempotency, versions
+from cardcourier.api import auth, idempotency, limits, versions
 from cardcourier.api.auth import Caller
 from cardcourier.api.idempotency import Repeat
 from cardcourier.api.schemas import Shape
 from cardcourier.domain.kept import Act
-from cardcourier.errors import Refused
+from cardcourier.errors import Denied, Refused
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -60,13 +60,23 @@ class Routes(Router):
         scope: str,
         status: int = 200,
         repeat: Repeat | None = None,
+        heavy: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare a route. `repeat` says what an idempotency key does, for those that create or act."""
+        """Declare a route. `repeat` says what an idempotency key does, for those that create or act.
+
+        `heavy` ones order work that takes minutes, and have a budget of their own.
+        """
         self.scopes[method, rule] = scope
         if repeat:
             self.repeats[method, rule] = repeat
         once = [_Once(repeat)] if repeat else []
-        gates: list[Callable[..., Any]] = [_Gate(scope), _is_json, _fits, *once, _answers]
+        gates: list[Callable[..., Any]] = [
+            _Gate(scope, limits.kind_of(method, heavy=heavy)),
+            _is_json,
+            _fits,
+            *once,
+            _answers,
+        ]
 
         def declare(handler: Handler) -> Handler:
             name = handler.__name__
@@ -141,22 +151,32 @@ def answer(shape: Answered, status: int = 200, *, ver: int | None = None) -> Res
 class _Gate:
     """Lets nobody by who may not."""
 
-    def __init__(self, scope: str) -> None:
-        self.scope = scope
+    def __init__(self, scope: str, kind: str) -> None:
+        self.scope, self.kind = scope, kind
         self.__name__ = "gate"
 
     def __call__(self, app: Any, next_middleware: Next) -> Response[Any]:
+        app.append_context(standing=None)
         if self.scope:
-            event = app.current_event.raw_event
-            rid = request_id(event)
-            caller = auth.recognise(web.headers(event).get("authorization", ""), rid)
-            wiring.logger.append_keys(tenant=caller.tenant, key=caller.key.id)
-            if self.scope != ANY_KEY:
-                auth.allow(caller, self.scope)
-            app.append_context(caller=caller)
+            self._pass(app)
         answer = versions.tagged(app.current_event.raw_event, next_middleware(app))
         answer.headers.setdefault("cache-control", "no-store")
-        return answer
+        return limits.told(app, answer)
+
+    def _pass(self, app: Any) -> None:
+        """Raises Denied, TooManyRequests."""
+        event = app.current_event.raw_event
+        limits.check_address(event)
+        try:
+            caller = auth.recognise(web.headers(event).get("authorization", ""), request_id(event))
+        except Denied:
+            limits.guessed(event)
+            raise
+        wiring.logger.append_keys(tenant=caller.tenant, key=caller.key.id)
+        limits.spend(app, self.kind, caller.by)
+        if self.scope != ANY_KEY:
+            auth.allow(caller, self.scope)
+        app.append_context(caller=caller)
 
 
 def _is_json(app: Any, next_middleware: Next) -> Response[Any]:

@@ -18,6 +18,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     token            R#<sha256(token)>           R                       -
     pick-up code     R#<hmac(code)>              O#<t>#<shop>#<order>    -
     tries, limits    R#…                         TRIES                   - (time to live)
+    requests         R#rate#<kind>#<who>#<slot>  USED                    - (time to live)
     room             W#<t>#<ref>                 ROOM#<room>             due: D#ROOM#<00..31>
     shop             S#<shop>                    META                    -
     API key          AK#<id>                     META                    -
