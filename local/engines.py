@@ -161,7 +161,7 @@ def start_services(folder: Path, port: int = 0, *, auth: bool = True, keep: Sequ
         "DOCKER_HOST": "unix:///nonexistent",
         **CREDENTIALS,
     }
-    argv = [sys.executable, "-m", "ministack"]
+    argv = [sys.executable, "-P", str(Path(__file__).with_name("services.py"))]
     engine = Engine("ministack", argv, environ, folder / "ministack.log", port, keep)
     engine.wait(_listens)
     return engine

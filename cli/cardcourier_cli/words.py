@@ -42,6 +42,10 @@ _ZH = {
     "broken": "发现 {count} 个问题",
     "interrupted": "已中断",
     "no_tables": "缺少表名：请用 --stack 指定栈，或设置 MAIN_TABLE、VAULT_TABLE、JOURNAL_TABLE",
+    "bad_rotation": "可轮换 link，或用 --tenant 指明商户的 pepper；--end-old 只用于 link",
+    "confirm_retire": "版本 {version} 的卡号与联系人标识将不再被查找：旧卡可再次入库。确认停用？",
+    "confirm_end_links": "此前发出的所有链接和取货码都将失效，买家须重新索取。确认？",
+    "declined_keys": "已取消",
     "nothing": "（空）",
     "confirm_release": "{sku} 现在开售？",
 }
@@ -85,6 +89,11 @@ _EN = {
     "broken": "{count} things are wrong",
     "interrupted": "Interrupted",
     "no_tables": "no tables: name the stack with --stack, or set MAIN_TABLE, VAULT_TABLE and JOURNAL_TABLE",
+    "bad_rotation": "Rotate link, or the pepper of one --tenant; --end-old is for link alone",
+    "confirm_retire": "Cards and contacts named by version {version} will not be found any more: an old card "
+    "could be imported once more. Retire it?",
+    "confirm_end_links": "Every link and pick-up code sent so far will end; buyers ask for new ones. Go on?",
+    "declined_keys": "Nothing was changed",
     "nothing": "(nothing)",
     "confirm_release": "Open {sku} for sale now?",
 }

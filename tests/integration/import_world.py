@@ -73,7 +73,7 @@ class KeyServer:
     def generate_data_key_without_plaintext(self, **request):
         return {"CiphertextBlob": self.generate_data_key(**request)["CiphertextBlob"]}
 
-    def decrypt(self, KeyId, CiphertextBlob, EncryptionContext):
+    def decrypt(self, CiphertextBlob, EncryptionContext):
         self._answer("decrypt")
         assert json.loads(CiphertextBlob)[1] == EncryptionContext
         return {"Plaintext": self.kept[CiphertextBlob]}

@@ -1,10 +1,12 @@
 """Setting up over `/v1`: the first tenant, keys, shops and their secrets, products, listings."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from cardcourier import wiring
+from cardcourier.api.schemas import read_moment
 from cardcourier.clock import now_ms
 from tests.integration.api_client import Caller, caller, listed, new_key, open_merchant, problem
 from tests.integration.shop import Merchant, acting, call, paid, raw_items, rfc3339, sign_own
@@ -196,13 +198,28 @@ def test_secrets_are_exchanged_without_a_gap(owner, merchant):
         == 200
     )
 
-    third = owner.post(place, {"generate": True}).json
-    assert third["secrets"] == 2
+    assert problem(owner.post(place, {"generate": True})) == (409, "rotation_under_way")
 
     left = owner.post(place, {"drop_old": True}).json
     assert (left["secrets"], left["secret"]) == (1, None)
     forced = owner.post(place, {"drop_old": True, "generate": True}).json
     assert (forced["secrets"], forced["secret"] is not None) == (1, True)
+
+
+def test_the_older_secret_ends_by_itself(owner, merchant):
+    shop = connect(owner).json
+    second = owner.post(f"/v1/shops/{shop['id']}/secrets", {"overlap_hours": 2}).json
+    assert 0 < read_moment(second["old_until"]) - now_ms() <= 2 * 3_600_000
+
+    kept = wiring.merchants().shop(merchant.id, shop["id"])
+    wiring.merchants().change_shop(replace(kept.thing, old_until=now_ms() - 1), kept.ver, now_ms(), "test")
+    merchant.cloud.cold_start()
+
+    assert pay(merchant.cloud, shop["id"], shop["secret"], "R-1") == 401
+    assert pay(merchant.cloud, shop["id"], second["secret"], "R-2") == 200
+    shown = owner.get(f"/v1/shops/{shop['id']}").json
+    assert (shown["secrets"], shown["old_until"]) == (1, None)
+    assert owner.post(f"/v1/shops/{shop['id']}/secrets", {}).json["secrets"] == 2
 
 
 @pytest.mark.parametrize(

@@ -224,16 +224,19 @@ def test_asked_again_the_link_goes_out_and_nothing_changes():
 class Hashes:
     """Links of a fake ring: what leads to an order, readable."""
 
-    def token(self, *parts):
+    def version(self, heard_at):
+        return "1"
+
+    def token(self, version, *parts):
         return "token:" + "/".join(map(str, parts))
 
-    def code(self, *parts):
+    def code(self, version, *parts):
         return "code:" + "/".join(map(str, parts))
 
-    def code_hash(self, code):
+    def code_hash(self, version, code):
         return f"hash of {code}"
 
-    def mail_hash(self, number, email):
+    def mail_hash(self, version, number, email):
         return f"hash of {number.lstrip('#')} {email}"
 
 

@@ -2,15 +2,17 @@
 
 One module a command or group of commands; each is named below, nowhere else:
 
+    keys        versions and wrapping of the deployment's keys
     verify      check that no card was lost, doubled or sold again
     scanning    direct sight of the tables, for those who need it
 """
 
 import typer
 
-from cardcourier_cli.ops import verify
+from cardcourier_cli.ops import keys, verify
 
 ops = typer.Typer(
     help="For operators: commands that need access to the tables and queues.", no_args_is_help=True
 )
+ops.add_typer(keys.keys, name="keys")
 ops.command()(verify.verify)

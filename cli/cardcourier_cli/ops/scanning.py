@@ -19,6 +19,7 @@ RESOURCES = {
     "VAULT_TABLE": "VaultTable",
     "JOURNAL_TABLE": "JournalTable",
     "SEAL_BUCKET": "SealBucket",
+    "KMS_KEY_ID": "DataKey",
 }
 # What is needed of an item and no more: no ciphertext leaves the table.
 _VAULT = {

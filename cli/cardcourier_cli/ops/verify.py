@@ -37,7 +37,7 @@ def verify(
         if seals:
             offences += list(_seals(sight))
     except (BotoCoreError, ClientError) as error:
-        raise _failed(error) from error
+        raise failed(error) from error
     except Unavailable as away:
         raise Failed(away.detail, Exit.UNAVAILABLE) from away
     now.out.items([_item(offence) for offence in offences], COLUMNS)
@@ -69,6 +69,11 @@ class _Sight:
 
 
 def _sight(now: Session, stack: str | None, tenant: str) -> _Sight:
+    return _Sight(names_of(now, stack), tenant)
+
+
+def names_of(now: Session, stack: str | None) -> dict[str, str]:
+    """The names of what an operator reaches: of a stack, or out of the environment."""
     from cardcourier_cli.ops.scanning import names_of_environment, names_of_stack
 
     if stack:
@@ -79,7 +84,7 @@ def _sight(now: Session, stack: str | None, tenant: str) -> _Sight:
         names = names_of_environment()
     if not names["MAIN_TABLE"] or not names["VAULT_TABLE"]:
         raise Failed(now.out.words("no_tables"), Exit.USAGE)
-    return _Sight(names, tenant)
+    return names
 
 
 def _cards(now: Session, sight: _Sight) -> tuple[list[Offence], Checked]:
@@ -110,7 +115,7 @@ def _seals(sight: _Sight) -> Iterator[Offence]:
             yield Offence(SEAL, tenant, f"segment {broken.seq}", broken.what)
 
 
-def _failed(error: BotoCoreError | ClientError) -> Failed:
+def failed(error: BotoCoreError | ClientError) -> Failed:
     code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
     if "Denied" in code or "Unauthorized" in code:
         return Failed(str(error), Exit.DENIED)

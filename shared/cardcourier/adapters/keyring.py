@@ -3,8 +3,8 @@
     purpose   id                     seals
     card      batch                  the cards of one import
     contact   day and worker         the contacts of one day's orders
-    pepper    1                      nothing: keys the fingerprints of cards and contacts
-    link      1 (tenant `-`)         nothing: keys links and pick-up codes
+    pepper    version                nothing: keys the fingerprints of cards and contacts
+    link      version (tenant `-`)   nothing: keys links and pick-up codes
 
 Only the reveal path keeps card keys, and those within the limits of age and use.
 """
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cardcourier.adapters.kms import Context, KeyService
 from cardcourier.adapters.sealing import keyed_hash, open_sealed, seal
 from cardcourier.adapters.tables.data_keys import DataKeysTable
+from cardcourier.domain.key_versions import FIRST, REMEMBERED, Versions, living, naming
 from cardcourier.domain.tokens import pick_up_code
 from cardcourier.errors import NotFound
 
@@ -31,7 +32,6 @@ MOST_KEYS = 100
 MOST_AGE = 300_000
 MOST_USES = 1_000
 EVERYWHERE = "-"
-CURRENT = "1"
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class KeyRing:
     table: DataKeysTable
     clock: Callable[[], int]
     _kept: OrderedDict[Context, _Kept] = field(default_factory=OrderedDict)
+    _versions: dict[tuple[str, str], tuple[int, Versions]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def key(self, tenant: str, purpose: str, key_id: str) -> bytes:
@@ -68,14 +69,24 @@ class KeyRing:
         """Make a key and return it opened, for one who seals with it at once."""
         context, now = Context(tenant, purpose, key_id), self.clock()
         plain, wrapped = self.service.new_key(context)
-        kept = self.table.put_new(tenant, purpose, key_id, wrapped, now)
+        kept = self.table.put_new(tenant, purpose, key_id, wrapped, now, self.service.key)
         return self._keep(context, plain if kept == wrapped else self.service.unwrap(kept, context), now)
 
-    def provide(self, tenant: str, purpose: str, key_id: str = CURRENT) -> None:
+    def provide(self, tenant: str, purpose: str, key_id: str = FIRST) -> None:
         """Make sure that the key exists, without seeing it."""
         context = Context(tenant, purpose, key_id)
         if self.table.get(tenant, purpose, key_id) is None:
-            self.table.put_new(tenant, purpose, key_id, self.service.new_wrapped(context), self.clock())
+            wrapped = self.service.new_wrapped(context)
+            self.table.put_new(tenant, purpose, key_id, wrapped, self.clock(), self.service.key)
+
+    def versions(self, tenant: str, purpose: str) -> Versions:
+        """The versions of a key that makes names, at most five minutes old."""
+        now, place = self.clock(), (tenant, purpose)
+        kept = self._versions.get(place)
+        if kept is None or not 0 <= now - kept[0] < REMEMBERED:
+            kept = now, self.table.versions(tenant, purpose)
+            self._versions[place] = kept
+        return kept[1]
 
     def _keep(self, context: Context, key: bytes, now: int) -> bytes:
         with self._lock:
@@ -107,7 +118,7 @@ class Fingerprints:
         return keyed_hash(self._pepper(tenant), "search", tenant, folded)[:16].hex()
 
     def _pepper(self, tenant: str) -> bytes:
-        return self.ring.key(tenant, "pepper", CURRENT)
+        return self.ring.key(tenant, "pepper", FIRST)
 
 
 @dataclass(slots=True)
@@ -142,27 +153,45 @@ class Contacts:
 
 @dataclass(slots=True)
 class Links:
-    """Derives an order's link and pick-up code: asked again, they are the same; a new `seq` ends them."""
+    """Derives an order's link and pick-up code: asked again, they are the same; a new `seq` ends them.
+
+    The key's version follows from when the order was first heard of, so old orders keep their links.
+    """
 
     ring: KeyRing
 
-    def token(self, tenant: str, shop: str, order: str, seq: int) -> str:
+    def version(self, heard_at: int) -> str:
+        """The version for an order first heard of at `heard_at` (epoch ms)."""
+        return naming(self._versions(), heard_at, self.ring.clock()).id
+
+    def living(self) -> list[str]:
+        """The versions whose links and codes count, the newest first."""
+        return [version.id for version in living(self._versions(), self.ring.clock())]
+
+    def every(self) -> list[str]:
+        """Those that ended as well: a number with its address still leads to an order, to mail it anew."""
+        return [version.id for version in reversed(self._versions())]
+
+    def token(self, version: str, tenant: str, shop: str, order: str, seq: int) -> str:
         """192 bits, URL-safe."""
-        digest = keyed_hash(self._key(), "token", tenant, shop, order, str(seq))
+        digest = keyed_hash(self._key(version), "token", tenant, shop, order, str(seq))
         return base64.urlsafe_b64encode(digest[:24]).decode()
 
-    def code(self, tenant: str, shop: str, order: str, seq: int) -> str:
+    def code(self, version: str, tenant: str, shop: str, order: str, seq: int) -> str:
         """The pick-up code, as `XXXX-XXXX`."""
-        return pick_up_code(keyed_hash(self._key(), "code", tenant, shop, order, str(seq)))
+        return pick_up_code(keyed_hash(self._key(version), "code", tenant, shop, order, str(seq)))
 
-    def code_hash(self, code: str) -> str:
+    def code_hash(self, version: str, code: str) -> str:
         """Under which a pick-up code is found; the code itself is kept nowhere."""
-        return keyed_hash(self._key(), "code-row", code).hex()
+        return keyed_hash(self._key(version), "code-row", code).hex()
 
-    def mail_hash(self, number: str, email: str) -> str:
+    def mail_hash(self, version: str, number: str, email: str) -> str:
         """Under which an order is found by its number and the buyer's address, in any case and spacing."""
         folded = ["".join(text.split()).casefold().lstrip("#") for text in (number, email)]
-        return keyed_hash(self._key(), "mail-row", *folded).hex()
+        return keyed_hash(self._key(version), "mail-row", *folded).hex()
 
-    def _key(self) -> bytes:
-        return self.ring.key(EVERYWHERE, "link", CURRENT)
+    def _versions(self) -> Versions:
+        return self.ring.versions(EVERYWHERE, "link")
+
+    def _key(self, version: str) -> bytes:
+        return self.ring.key(EVERYWHERE, "link", version)

@@ -57,12 +57,26 @@ class KeyService:
         return wrapped
 
     def unwrap(self, wrapped: bytes, context: Context) -> bytes:
-        """Open what `context` sealed. Raises Unavailable when KMS is away or refuses."""
-        answer = self._call(
-            "decrypt", KeyId=self.key, CiphertextBlob=wrapped, EncryptionContext=context.as_dict()
-        )
+        """Open what `context` sealed. Raises Unavailable when KMS is away or refuses.
+
+        No key is named: while everything moves to another one, either may have sealed it, and the role says
+        which may be used.
+        """
+        answer = self._call("decrypt", CiphertextBlob=wrapped, EncryptionContext=context.as_dict())
         plain: bytes = answer["Plaintext"]
         return plain
+
+    def rewrap(self, wrapped: bytes, context: Context, key: str) -> bytes:
+        """Wrap anew under the present material of `key`; the plain value never leaves the key service."""
+        answer = self._call(
+            "re_encrypt",
+            CiphertextBlob=wrapped,
+            SourceEncryptionContext=context.as_dict(),
+            DestinationKeyId=key,
+            DestinationEncryptionContext=context.as_dict(),
+        )
+        new: bytes = answer["CiphertextBlob"]
+        return new
 
     def _call(self, name: str, **request: Any) -> dict[str, Any]:
         try:

@@ -23,7 +23,7 @@ class ShopSecrets:
 
     def open(self, shop: Shop) -> Sequence[str]:
         """Every secret that is valid now. Raises Unavailable when the key service is away."""
-        return [self._open(shop, sealed) for sealed in shop.secrets]
+        return [self._open(shop, sealed) for sealed in shop.valid_secrets(self.clock())]
 
     def _open(self, shop: Shop, sealed: bytes) -> str:
         now, place = self.clock(), (shop.id, sealed)

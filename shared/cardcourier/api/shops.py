@@ -9,11 +9,14 @@ from cardcourier import wiring
 from cardcourier.api.idempotency import Repeat
 from cardcourier.api.paging import Cursor, Limit, read_cursor, write_cursor
 from cardcourier.api.routes import Routes, answer
-from cardcourier.api.schemas import List, PathId, Shape, Text
+from cardcourier.api.schemas import List, Moment, PathId, Shape, Text
+from cardcourier.clock import now_ms
 from cardcourier.domain.catalogue import Shop
 from cardcourier.services.managing.shops import MOST_QUANTITY, Connected
 
 routes = Routes("shops")
+HOUR = 3_600_000
+MOST_OVERLAP = 720
 Secret = Annotated[str, Field(min_length=8, max_length=200, description="As the platform shows it.")]
 Quantity = Annotated[int, Field(ge=1, le=MOST_QUANTITY, strict=True)]
 Unmapped = Literal["hold", "ignore"]
@@ -46,7 +49,7 @@ class ShopPatch(Shape):
 
 
 class Rotation(Shape):
-    """A new secret stands beside the newest one, or alone with `drop_old`.
+    """A new secret stands beside the one in use for `overlap_hours`, or alone at once with `drop_old`.
 
     It is `secret`, or made by us. `drop_old` with neither `secret` nor `generate` only ends the older one.
     """
@@ -54,6 +57,7 @@ class Rotation(Shape):
     secret: Secret | None = None
     generate: bool = False
     drop_old: bool = False
+    overlap_hours: Annotated[int, Field(ge=1, le=MOST_OVERLAP, strict=True)] = 24
 
 
 class ShopShape(Shape):
@@ -70,9 +74,10 @@ class ShopShape(Shape):
 
 
 class OneShop(ShopShape):
-    """`secrets` is how many signing secrets are valid now: two while one is exchanged."""
+    """`secrets` is how many signing secrets are valid now: two while one is exchanged, until `old_until`."""
 
     secrets: int
+    old_until: Moment | None = None
 
 
 class ConnectedShop(OneShop):
@@ -113,11 +118,11 @@ def change_shop(shop: PathId, body: ShopPatch) -> Response[OneShop]:
     "POST", "/v1/shops/<shop>/secrets", "Exchange a shop's secret", scope="shops:secrets", repeat=Repeat.ONCE
 )
 def rotate(shop: PathId, body: Rotation) -> Response[ConnectedShop]:
-    caller, only_drop = routes.caller, body.drop_old and not body.secret and not body.generate
-    changed = wiring.shops_desk().rotate(
-        caller.tenant, shop, body.secret, caller.by, drop_old=body.drop_old, add=not only_drop
-    )
-    return answer(_connected(changed))
+    caller, desk = routes.caller, wiring.shops_desk()
+    if body.drop_old and not body.secret and not body.generate:
+        return answer(_connected(desk.drop_old(caller.tenant, shop, caller.by)))
+    overlap = 0 if body.drop_old else body.overlap_hours * HOUR
+    return answer(_connected(desk.rotate(caller.tenant, shop, body.secret, caller.by, overlap=overlap)))
 
 
 def _connected(made: Connected) -> ConnectedShop:
@@ -125,7 +130,9 @@ def _connected(made: Connected) -> ConnectedShop:
 
 
 def _one(shop: Shop) -> OneShop:
-    return OneShop(secrets=len(shop.secrets), **_listed(shop).model_dump())
+    valid = len(shop.valid_secrets(now_ms()))
+    old_until = shop.old_until if valid > 1 and shop.old_until else None
+    return OneShop(secrets=valid, old_until=old_until, **_listed(shop).model_dump())
 
 
 def _listed(shop: Shop) -> ShopShape:

@@ -54,6 +54,7 @@ class Tenant:
 class Shop:
     """A connected store. `secrets` are sealed signing secrets, the newest last; two during a rotation.
 
+    `old_until` (epoch ms) is when the older of two ends, 0 for one that a person ends.
     `unmapped` says what to do with a listing nobody mapped: `hold` it or `ignore` it.
     `max_quantity` is the largest quantity of a line that is delivered without a person.
     `paused` is why its sales are closed, since `paused_at` (epoch ms).
@@ -71,6 +72,11 @@ class Shop:
     test: bool = False
     paused: str = ""
     paused_at: int | None = None
+    old_until: int = 0
+
+    def valid_secrets(self, now: int) -> tuple[bytes, ...]:
+        """The sealed secrets that count at `now` (epoch ms)."""
+        return self.secrets[-1:] if self.old_until and self.old_until <= now else self.secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cardcourier.domain.key_versions import FIRST
 from cardcourier.domain.orders import OrderKey
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -10,11 +11,15 @@ _LIKE = str.maketrans("OILU", "011V")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Which order a link or code belongs to, until when (epoch ms). A higher `seq` ends it before."""
+    """Which order a link or code belongs to, until when (epoch ms). A higher `seq` ends it before.
+
+    `version` is that of the key which made it; when that one ends, the link ends with it.
+    """
 
     key: OrderKey
     seq: int
     expires_at: int
+    version: str = FIRST
 
 
 def pick_up_code(digest: bytes) -> str:

@@ -28,6 +28,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     batch            C#<t>                       BATCH#<batch>           -
     job              C#<t>                       JOB#<id>                -
     data key         C#<t>                       KEY#<purpose>#<id>      -
+    key versions     C#<t>                       VERSIONS#<purpose>      -
     API key, list    C#<t>                       AK#<id>                 -
     imported file    C#<t>                       FILE#<sha256>           -
     unread notice    C#<t>                       UNREAD#<shop>#<hash>    - (time to live)

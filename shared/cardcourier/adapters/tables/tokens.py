@@ -8,6 +8,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import Record
 from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Table
+from cardcourier.domain.key_versions import FIRST
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.tokens import Token
 
@@ -21,6 +22,7 @@ class TokenRecord(Record):
     order = UnicodeAttribute()
     seq = NumberAttribute()
     expires_at = NumberAttribute()
+    kv = UnicodeAttribute(default=FIRST)
 
 
 class TriesRecord(Record):
@@ -110,11 +112,13 @@ def _record(pk: str, sk: str, kept: Token) -> TokenRecord:
         order=kept.key.order,
         seq=kept.seq,
         expires_at=kept.expires_at,
+        kv=kept.version,
         ttl=kept.expires_at // 1000 + 86_400,
     )
 
 
 def _valid(item: Item, now: int) -> Token | None:
     record = TokenRecord.from_raw_data(item)
-    token = Token(OrderKey(record.t, record.shop, record.order), int(record.seq), int(record.expires_at))
+    key = OrderKey(record.t, record.shop, record.order)
+    token = Token(key, int(record.seq), int(record.expires_at), record.kv)
     return token if token.expires_at > now else None

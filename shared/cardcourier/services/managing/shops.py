@@ -9,7 +9,6 @@ from cardcourier.domain.kept import Kept
 from cardcourier.domain.money import currency_code
 from cardcourier.errors import Conflict, Refused
 
-MOST_SECRETS = 2
 MOST_QUANTITY = 1_000
 SECRET_BYTES = 32
 TRIES = 3
@@ -75,22 +74,32 @@ class ShopsDesk:
         self._check(shop)
         self.shops.change_shop(shop, seen_ver, self.clock(), by)
 
-    def rotate(
-        self, tenant: str, shop_id: str, secret: str | None, by: str, *, drop_old: bool, add: bool
-    ) -> Connected:
-        """Put a new secret beside the newest one, or instead of it (`drop_old`); or only drop the older.
+    def rotate(self, tenant: str, shop_id: str, secret: str | None, by: str, *, overlap: int) -> Connected:
+        """Put a new secret beside the one in use, which stays valid for `overlap` milliseconds.
 
-        While there are two, either is accepted, so that the platform can be changed over at leisure.
+        After that it is worth nothing, without anybody's doing. Raises Conflict while an older one is still
+        valid beside it: a platform that was not changed over yet would be shut out. Without overlap the new
+        one stands alone at once.
         """
-        kept = self.shops.shop(tenant, shop_id)
-        shop, made = kept.thing, False
-        newest = shop.secrets
-        if add or secret:
-            secret, made = self._secret(shop, secret)
-            newest = (*newest, self.sealer.seal(tenant, shop_id, secret))
-        changed = replace(shop, secrets=newest[-1 if drop_old else -MOST_SECRETS :])
-        self.shops.change_shop(changed, kept.ver, self.clock(), by)
+        kept, now = self.shops.shop(tenant, shop_id), self.clock()
+        valid = kept.thing.valid_secrets(now)
+        if overlap and len(valid) > 1:
+            raise Conflict(
+                "rotation_under_way", "Two secrets are valid already; end the older one with drop_old first."
+            )
+        secret, made = self._secret(kept.thing, secret)
+        old = valid[-1:] if overlap else ()
+        secrets = (*old, self.sealer.seal(tenant, shop_id, secret))
+        changed = replace(kept.thing, secrets=secrets, old_until=now + overlap if overlap else 0)
+        self.shops.change_shop(changed, kept.ver, now, by)
         return Connected(changed, secret if made else None)
+
+    def drop_old(self, tenant: str, shop_id: str, by: str) -> Connected:
+        """End the older secret now."""
+        kept = self.shops.shop(tenant, shop_id)
+        changed = replace(kept.thing, secrets=kept.thing.secrets[-1:], old_until=0)
+        self.shops.change_shop(changed, kept.ver, self.clock(), by)
+        return Connected(changed)
 
     def _check(self, shop: Shop) -> None:
         if shop.channel not in self.channels:
