@@ -1,15 +1,18 @@
-"""The buyer's pages: /r/{token}, its reveal and problem forms, the look-up form /q, and their files.
+"""The buyer's pages: /r/{token}, its forms to reveal, download and report, the look-up /q, and files.
 
 GET and HEAD change nothing; a card is only ever in the answer to a POST.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import web, wiring
+from cardcourier.clock import now_ms
 from cardcourier.domain.redeem_page import (
+    MOST_ON_A_PAGE,
     PROBLEMS,
     LockedPage,
     LookupPage,
@@ -20,7 +23,8 @@ from cardcourier.domain.redeem_page import (
 from cardcourier.errors import CardCourierError, NotFound, Refused
 from cardcourier.pages import requests
 from cardcourier.pages.static import STATIC_HEADERS, static_files
-from cardcourier.services.redeeming import TooMany, Visitor
+from cardcourier.services.redeeming import TooMany
+from cardcourier.services.showing import Visitor
 
 logger, metrics = wiring.logger, wiring.metrics
 redeem = wiring.redeem()
@@ -44,9 +48,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> web.Answer:
     except Refused as error:
         return requests.protected(web.problem(error, rid))
     except CardCourierError as error:
-        metrics.add_metric(name="RevealFailed", unit=MetricUnit.Count, value=1)
-        logger.exception("nothing shown", code=error.code)
-        return requests.answer(event, UnavailablePage(), requests.language_of(event))
+        return _away(event, error)
+
+
+def _away(event: dict[str, Any], error: CardCourierError, cookie: str = "") -> web.Answer:
+    """Nothing was shown. The browser gets its mark all the same: a showing may have been committed for it."""
+    metrics.add_metric(name="RevealFailed", unit=MetricUnit.Count, value=1)
+    logger.exception("nothing shown", code=error.code)
+    return requests.answer(event, UnavailablePage(), requests.language_of(event), cookie)
 
 
 def _get(event: dict[str, Any], rid: str) -> web.Answer:
@@ -59,7 +68,8 @@ def _get(event: dict[str, Any], rid: str) -> web.Answer:
     base_url = web.own_url(event, wiring.settings().public_url)
     kept, new = requests.viewer_of(event, base_url)
     visitor = Visitor(web.source_ip(event), "" if new else kept, rid, base_url, language)
-    return requests.answer(event, redeem.page(web.parameter(event, "token"), visitor), language)
+    page = redeem.page(web.parameter(event, "token"), visitor)
+    return requests.answer(event, replace(page, mark=kept if new else ""), language)
 
 
 def _post(event: dict[str, Any], rid: str) -> web.Answer:
@@ -67,7 +77,7 @@ def _post(event: dict[str, Any], rid: str) -> web.Answer:
     requests.check_origin(event, base_url)
     form = requests.form_of(event)
     language = requests.language_of(event, form)
-    viewer, cookie = requests.viewer_of(event, base_url)
+    viewer, cookie = requests.viewer_of(event, base_url, form.get("mark", ""))
     visitor = Visitor(web.source_ip(event), viewer, rid, base_url, language)
     if event["routeKey"].endswith("/q"):
         return _look_up(event, form, visitor)
@@ -79,10 +89,19 @@ def _post(event: dict[str, Any], rid: str) -> web.Answer:
             raise Refused("bad_request", f"The reason must be one of {', '.join(PROBLEMS)}.")
         page = redeem.report_problem(token, visitor, form.get("ref", ""), reason, form.get("text", ""))
         return requests.answer(event, page, language)
-    page = redeem.reveal(token, visitor, form.get("proof", ""))
+    as_file = event["routeKey"].endswith("/download")
+    most = None if as_file else MOST_ON_A_PAGE
+    try:
+        page = redeem.reveal(token, visitor, form.get("proof", ""), most)
+    except (NotFound, Refused, TooMany):
+        raise
+    except CardCourierError as error:
+        return _away(event, error, cookie)
     if page.revealed_now:
         metrics.add_metric(name="Revealed", unit=MetricUnit.Count, value=1)
-        logger.info("cards shown", cards=page.delivered)
+        logger.info("cards shown", cards=page.delivered, as_file=as_file)
+        if as_file:
+            return requests.file_answer(page, language, now_ms(), cookie)
     return requests.answer(event, page, language, cookie)
 
 

@@ -442,13 +442,14 @@ def teller() -> Teller:
 @cache
 def redeem() -> Redeem:
     from cardcourier.services.redeeming import Redeem
+    from cardcourier.services.showing import Showing
 
     return Redeem(
         tokens=tokens(),
         codes=buyer_links(),
         orders=orders(),
         notes=notes(),
-        vault=vault(),
+        showing=Showing(orders(), vault(), catalogue(), now_ms),
         deliveries=delivery_queue(),
         catalogue=catalogue(),
         clock=now_ms,

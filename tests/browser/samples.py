@@ -86,6 +86,28 @@ def several_shown(**changes):
     )
 
 
+def large(state="ready", **changes):
+    blocks = [block(n, state=state) for n in range(1, 31)]
+    blocks += [block(n, product_name="芒果TV 会员季卡", state="waiting", last4="") for n in range(31, 41)]
+    return order(*blocks, **changes)
+
+
+def large_shown():
+    blocks = [block(n, state="revealed", code=f"{CODE}{n}", number=NUMBER) for n in range(1, 31)]
+    return order(*blocks, revealed_now=True, order_number="261123008812")
+
+
+ONCE = order(once_minutes=10, views_left=None)
+CLOSED = order(block(state="closed", head="MG7K"), views_left=0)
+HEADED = order(block(head="MG7K"))
+
+
+def covered():
+    return order(
+        block(state="revealed", code=CODE, number=NUMBER, covered=True), revealed_now=True, once_minutes=10
+    )
+
+
 NOT_FOUND = NotFoundPage(support="微信：xinghe-kefu")
 LOOKUPS = [
     LookupPage(message_kind=kind, support="kefu@xinghe.example", order_number="261123008812")

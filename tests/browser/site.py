@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from cardcourier.domain.redeem_page import LookupPage, NotFoundPage, OrderPage
 from cardcourier.pages import render
+from cardcourier.pages.card_list import card_list, disposition
 
 SUPPORT = "kefu@xinghe.example"
 
@@ -85,6 +86,9 @@ class Door(BaseHTTPRequestHandler):
         if room == "q":
             return self.page(200, LookupPage(message_kind="sent", support=SUPPORT))
         order = self.site.orders[rest[0]]
+        if rest[1] == "download":
+            headers = {"Content-Type": "text/plain", "Content-Disposition": disposition(order.shown)}
+            return self.send(200, render.HEADERS | headers, card_list(order.shown, 0).encode())
         return self.page(200, order.shown if rest[1] == "reveal" else order.reported or order.masked)
 
     @property

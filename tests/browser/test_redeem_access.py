@@ -17,7 +17,7 @@ ORDERS = {
     "mixed": samples.mixed(NOW + 200_000_000),
     "proof": samples.order(proof_needed=True, proof_failed=True, tries_left=3),
     "locked": samples.order(locked_until=NOW + 900_000),
-    "used-up": samples.order(samples.block(state="revealed"), views_left=0),
+    "used-up": samples.order(samples.block(state="closed"), views_left=0),
     "reported": samples.order(samples.block(state="revealed"), problem_sent=True),
     "long": samples.order(
         samples.block(state="revealed", product_name=LONG, code="X1" * 60, number="9" * 40, steps=(LONG,)),
@@ -27,6 +27,14 @@ ORDERS = {
         support=LONG,
         order_number_masked="8" * 60,
     ),
+}
+
+ORDERS |= {
+    "large": samples.large(proof_needed=True),
+    "once": samples.ONCE,
+    "closed": samples.CLOSED,
+    "headed": samples.HEADED,
+    "covered": samples.covered(),
 }
 
 PLACES = [*ORDERS, "lookup", "lookup-wrong", "not-found"]

@@ -259,7 +259,7 @@ class World:
         """Every card of the vault, opened; (number, code) in order."""
         vault = Vault(self.vault, self.ring())
         ids = [item["pk"]["S"].rsplit("#", 1)[1] for item in self.sealed()]
-        opened = [vault.open(self.tenant, card_id) for card_id in ids]
+        opened = list(vault.open_all(self.tenant, ids).values())
         return sorted((card.number or "", card.code) for card in opened)
 
     def codes(self):

@@ -245,6 +245,30 @@ def shown_again(merchant, order):
     return next(card["code"] for card in answer.json["cards"] if "code" in card)
 
 
+def test_a_card_shown_once_is_opened_anew_for_whoever_comes_next(merchant, owner):
+    merchant.sell("ONCE", cards=1, policy="once")
+    merchant.pay("C-1", ("ONCE", 1))
+    settle(merchant)
+    place = f"/v1/orders/{merchant.own}/C-1"
+    unseen = owner.post(f"{place}/units/1/1/reopen", {"reason": "没看到"})
+    (code,) = shown(merchant, "C-1")
+    assert shown(merchant, "C-1") == [], "another browser"
+
+    opened = owner.post(f"{place}/units/1/1/reopen", {"reason": "手机坏了"})
+    settle(merchant)
+
+    assert problem(unseen) == (422, "not_shown")
+    assert (opened.status, opened.json["views"], opened.json["state"]) == (200, 0, "REVEALED")
+    history = owner.get(place).json
+    assert ("opened anew: 手机坏了", "1#0001") in {(one["why"], one["unit"]) for one in history["timeline"]}
+    assert ("手机坏了", "opened anew") in {(note["text"], note["about"]) for note in history["notes"]}
+    assert shown(merchant, "C-1") == [code]
+    assert shown(merchant, "C-1") == []
+    assert problem(owner.post(f"{place}/units/1/9/reopen", {"reason": "x"})) == (404, "not_found")
+    owner.post(f"{place}/cancel", {"reason": "退款"})
+    assert problem(owner.post(f"{place}/units/1/1/reopen", {"reason": "x"}))[1] in ("refunded", "not_shown")
+
+
 def test_a_replacement_without_stock_says_so(merchant, owner):
     merchant.sell("ONE", cards=1)
     merchant.pay("O-1", ("ONE", 1))

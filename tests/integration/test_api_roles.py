@@ -63,6 +63,7 @@ MATRIX = {
     ("GET", f"{ORDER}/notifications"): EVERYONE,
     ("POST", f"{ORDER}/notifications/<notification>/retry"): ACTS,
     ("POST", f"{ORDER}/notifications/<notification>/notice"): ACTS,
+    ("POST", f"{ORDER}/units/<line>/<n>/reopen"): ACTS,
     ("GET", "/v1/search"): EVERYONE,
     ("GET", "/v1/reports"): "owner manager finance auditor",
     ("POST", "/v1/reports"): "owner manager finance",

@@ -346,7 +346,7 @@ def test_without_the_key_service_nothing_is_written_and_it_goes_on_later(world):
     world.kms.away = True
     card_id = world.sellable()[0]
     with pytest.raises(Unavailable):
-        Vault(world.vault, world.ring()).open(world.tenant, card_id)
+        Vault(world.vault, world.ring()).open_all(world.tenant, [card_id])
 
 
 def test_what_was_altered_or_exchanged_in_the_vault_is_not_shown(world):
@@ -364,7 +364,7 @@ def test_what_was_altered_or_exchanged_in_the_vault_is_not_shown(world):
     vault = Vault(world.vault, world.ring())
     for item in (first, second, third):
         with pytest.raises(Tampered):
-            vault.open(world.tenant, item["pk"]["S"].rsplit("#", 1)[1])
+            vault.open_all(world.tenant, [item["pk"]["S"].rsplit("#", 1)[1]])
 
 
 @pytest.fixture

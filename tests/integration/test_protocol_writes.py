@@ -569,6 +569,33 @@ class TestViewAgain:
         self.again(ground, seen, YOU)
         assert ground.unchanged_by(lambda: self.again(ground, seen)).old.views == 2
 
+    def test_it_was_opened_anew_and_looked_at_as_often_meanwhile(self, ground):
+        seen = ground.shown()
+        reopen(ground, seen, YOU)
+        opened = ground.unit(KEY, "l1", 1)
+        ground.view_again(opened, replace(opened, views=1, viewers=("new",), since=NOON + 9), YOU)
+        assert ground.unit(KEY, "l1", 1).views == seen.views
+        lost = ground.unchanged_by(lambda: self.again(ground, seen))
+        assert lost.old.viewers == ("new",)
+
+
+class TestReopen:
+    def test_nobody_has_looked_and_days_begin_now(self, ground):
+        seen = ground.shown()
+        assert isinstance(reopen(ground, seen), Unit)
+        unit = ground.unit(KEY, "l1", 1)
+        assert (unit.state, unit.views, unit.viewers, unit.since) == (State.REVEALED, 0, (), ME.now)
+        assert (unit.ver, unit.exposed_at, unit.log[-1].why) == (seen.ver + 1, seen.exposed_at, "opened anew")
+
+    def test_a_card_nobody_saw_stays_as_it_is(self, ground):
+        seen = ground.holds()
+        assert isinstance(ground.unchanged_by(lambda: reopen(ground, seen)), Lost)
+
+    def test_it_was_replaced_meanwhile(self, ground):
+        seen, found = ground.shown(), ground.stock(2)
+        ground.replace(seen, holding(replace(seen, gen=1), found), found, POOL, YOU)
+        assert ground.unchanged_by(lambda: reopen(ground, seen)).old.card == "c1aaaa2"
+
 
 class TestW16Replace:
     def swap(self, ground, seen, found=None, actor=ME):
@@ -746,6 +773,11 @@ def swap(ground, seen, actor, number=1):
     return ground.replace(seen, new, marker(number + 1), POOL, actor)
 
 
+def reopen(ground, seen, actor=ME, _=1):
+    opened = replace(seen, views=0, viewers=(), since=actor.now, why="opened anew")
+    return ground.reopen(seen, opened, actor)
+
+
 def show(ground, seen, actor, _=1):
     return ground.expose(seen, replace(seen, state=State.REVEALED, views=1, viewers=("v",)), actor)
 
@@ -780,6 +812,7 @@ WRITES = [
     Write(
         "view", lambda g: g.shown(), lambda g, s, a, n=1: g.view_again(s, replace(s, views=s.views + 1), a)
     ),
+    Write("reopen", lambda g: g.shown(), reopen),
     Write("W16", shown_with_stock, swap),
     Write(
         "W17", lambda g: g.holds(), lambda g, s, a, n=1: g.hand_over(s, replace(s, state=State.DELIVERED), a)

@@ -491,3 +491,92 @@ def test_withdrawn_links_end_their_codes_as_well(merchant, page, browse):
     assert browse().form("/q", {"order": "A-1", "pickup": code}).status == 200
     assert merchant.pick_up("A-1") != code
     assert wiring.buyer_links().token_of(merchant.order("A-1")[0]) not in page
+
+
+# ---------------------------------------------------------------- once, direct, and large orders
+
+
+def test_a_card_is_shown_once_and_a_reload_within_the_grace_loses_nothing(merchant, browse):
+    merchant.sell("ONCE", cards=1, policy="once")
+    page = order(merchant, "ON-1", ("ONCE", 1))
+    first, second = browse(), browse()
+    assert "10 分钟" in first.get(page).text
+
+    assert shown(reveal(first, page)) == shown(reveal(first, page)) == codes_of(merchant, "ON-1")
+    late = reveal(second, page, proof=merchant.pick_up("ON-1"))
+
+    assert (shown(late), late.json["cards"][0]["state"]) == ([], "closed")
+    assert "/reveal" not in second.get(page).text
+    change_item(keys.unit(merchant.key_of("ON-1"), "1", 1), exposed_at={"N": str(now_ms() - 11 * MINUTE)})
+    assert shown(reveal(first, page)) == []
+
+
+def test_who_sends_the_form_again_because_its_answer_was_lost_is_the_same_browser(merchant, browse):
+    merchant.sell("ONCE", cards=1, policy="once")
+    page = order(merchant, "ON-2", ("ONCE", 1))
+    browser = browse()
+    [mark] = re.findall(r'name="mark" value="([^"]+)"', browser.get(page).text)
+    assert mark not in browse().get(page).text, "each browser has its own"
+
+    first = browse().program(f"{page}/reveal", {"mark": mark})
+    again = browse().program(f"{page}/reveal", {"mark": mark})
+
+    assert shown(first) == shown(again) == codes_of(merchant, "ON-2")
+    assert shown(browse().program(f"{page}/reveal", {"mark": "x" * 24})) == []
+    assert shown(browse().program(f"{page}/reveal", {"mark": ""})) == []
+
+
+def test_a_page_that_opens_by_itself_still_asks_by_post(merchant, browse):
+    merchant.sell("DIRECT", cards=1, display="direct")
+    page = order(merchant, "DI-1", ("DIRECT", 1))
+    before = all_items(merchant)
+    answer = browse().get(page)
+    assert "data-opens-itself" in answer.text and codes_of(merchant, "DI-1")[0] not in plain(answer)
+    assert all_items(merchant) == before
+
+
+def test_many_cards_come_as_a_file_in_the_answer_to_a_post(merchant, browse):
+    merchant.sell("MANY", cards=24, name="月卡\t大包")
+    page = order(merchant, "MA-1", ("MANY", 24))
+    browser = browse()
+    masked = browser.get(page)
+    assert f'action="{page}/download"' in masked.text and "× 24" in masked.text
+    assert shown(reveal(browser, page)) == [], "the page is never filled with so many"
+    assert merchant.counts("MA-1") == {"DELIVERED": 24}
+    before = all_items(merchant)
+    assert browser.get(f"{page}/download").status == 303
+    assert all_items(merchant) == before
+
+    file = browser.form(f"{page}/download")
+
+    codes = codes_of(merchant, "MA-1")
+    lines = file.text.split("\r\n")
+    assert [line for line in lines if line and not line.startswith("#")] == codes
+    assert ("# 订单号：MA-1" in lines, "# 数量：24，共 24" in lines) == (True, True)
+    assert file.headers["content-type"] == "text/plain; charset=utf-8"
+    assert file.headers["content-disposition"] == (
+        "attachment; filename=\"cards-MA1.txt\"; filename*=UTF-8''%E5%8D%A1%E5%AF%86-MA-1.txt"
+    )
+    assert {name: file.headers[name] for name in EVERY_ANSWER} == EVERY_ANSWER
+    assert merchant.counts("MA-1") == {"REVEALED": 24}
+    assert browser.form(f"{page}/download", {"lang": "en"}).text.startswith("# Order: MA-1\r\n")
+    stranger = browse().form(f"{page}/download")
+    assert "提货码" in stranger.text and not any(code in plain(stranger) for code in codes)
+
+
+def test_a_file_is_whole_or_is_not_there(merchant, browse):
+    merchant.sell("MANY", cards=21)
+    page = order(merchant, "MB-1", ("MANY", 21))
+    unit = merchant.order("MB-1")[1][20]
+    place = (keys.vault(merchant.id, unit.card), "")
+    item = wiring.vault().table.get(place)
+    change_item(place, "VAULT_TABLE", sealed={"B": b"0" * 60})
+    browser = browse()
+
+    broken = browser.form(f"{page}/download")
+    change_item(place, "VAULT_TABLE", sealed={"B": item["sealed"]["B"]})
+
+    assert [cookie.split("=")[0] for cookie in broken.cookies] == ["viewer"]
+    assert broken.status == 503 and not any(code in plain(broken) for code in codes_of(merchant, "MB-1"))
+    whole = browser.form(f"{page}/download").text
+    assert all(code in whole for code in codes_of(merchant, "MB-1"))

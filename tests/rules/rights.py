@@ -38,7 +38,7 @@ OPENERS = {
     "pepper": {"webhooks", "inventory", "api"},
 }
 VAULT_RIGHTS = {
-    "redeem": {"dynamodb:GetItem"},
+    "redeem": {"dynamodb:BatchGetItem"},
     "inventory": {"dynamodb:BatchGetItem", "dynamodb:PutItem"},
 }
 

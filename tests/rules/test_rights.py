@@ -61,7 +61,7 @@ BREAKS = {
     ],
     rules.vault_is_closed: [
         allow("Api", Action="dynamodb:GetItem", Resource=VAULT, Condition=kinds("V#*")),
-        right("redeem", "ReadSealedCard", Action=["dynamodb:GetItem", "dynamodb:PutItem"]),
+        right("redeem", "ReadSealedCards", Action=["dynamodb:GetItem", "dynamodb:PutItem"]),
         right("inventory", "SealCardsAndFindDuplicates", Action="dynamodb:DeleteItem"),
     ],
     rules.card_files_are_closed: [

@@ -40,11 +40,17 @@ EVERY_ORDER = {
     "mixed": samples.mixed(NOW),
     "proof": samples.order(proof_needed=True, proof_failed=True, tries_left=1),
     "locked": samples.order(locked_until=NOW),
-    "used up": samples.order(views_left=0),
+    "used up": samples.order(samples.block(state="closed"), views_left=0),
     "unlimited": samples.order(views_left=None),
     "problem sent": samples.order(samples.block(state="revealed"), problem_sent=True),
     "nothing yet": samples.order(samples.block(state="scheduled", last4="", release_at=None)),
     "all over": samples.order(samples.block(state="ended", last4="")),
+    "large": samples.large(),
+    "once": samples.ONCE,
+    "closed": samples.CLOSED,
+    "first and last": samples.HEADED,
+    "covered": samples.covered(),
+    "opens itself": samples.order(opens_itself=True),
     "bare": samples.order(
         samples.block(steps=(), redeem_url=None, expires_at=None, last4=""), support="", page_url=""
     ),

@@ -13,7 +13,8 @@ from cardcourier.domain.protocol import Lost
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.tokens import Token
 from cardcourier.errors import NotFound, Unavailable
-from cardcourier.services.redeeming import DAY, Redeem, TooMany, Visitor, masked_number
+from cardcourier.services.redeeming import DAY, Redeem, TooMany, masked_number
+from cardcourier.services.showing import Showing, Visitor
 
 NOW = 1_790_000_000_000
 KEY = OrderKey("acme", "main", "1001")
@@ -109,11 +110,12 @@ class World:
     def again(self, key, ask):
         self.events.append(("mail", key))
 
-    def open(self, tenant, card_id):
-        self.events.append(("opened", card_id))
+    def open_all(self, tenant, card_ids):
+        for card_id in card_ids:
+            self.events.append(("opened", card_id))
         if self.vault_error:
             raise self.vault_error
-        return Card(number="", code=f"plain {card_id}")
+        return {card_id: Card(number="", code=f"plain {card_id}") for card_id in card_ids}
 
     def tenant(self, tenant):
         return Tenant(id=tenant, name="Acme", support="help")
@@ -123,7 +125,8 @@ class World:
         catalogue = SimpleNamespace(
             tenant=self.tenant, product=lambda *_: self.product, gate=lambda: self.gate
         )
-        return Redeem(self, self, self, self, self, self, catalogue, lambda: self.now)
+        showing = Showing(self, self, catalogue, lambda: self.now)
+        return Redeem(self, self, self, self, showing, self, catalogue, lambda: self.now)
 
 
 def a_world(*states, **options):
@@ -153,16 +156,12 @@ def test_a_page_is_masked_and_changes_nothing():
     assert (codes(page), page.blocks[0].last4, world.events) == ([], "0042", [])
 
 
-def test_each_showing_is_committed_before_its_card_is_opened():
+def test_every_showing_is_committed_before_any_card_is_opened():
     world = a_world(State.DELIVERED, State.ALLOCATED)
     page = world.redeem.reveal("link", a_visitor(), "")
     assert codes(page) == ["plain c1", "plain c2"]
-    assert world.events == [
-        ("committed", "1#0001"),
-        ("opened", "c1"),
-        ("committed", "1#0002"),
-        ("opened", "c2"),
-    ]
+    assert sorted(world.events[:2]) == [("committed", "1#0001"), ("committed", "1#0002")]
+    assert world.events[2:] == [("opened", "c1"), ("opened", "c2")]
 
 
 @pytest.mark.parametrize(
@@ -271,6 +270,114 @@ def test_views_and_days_run_out():
     assert (codes(spent), spent.views_left) == ([], 0)
     late = a_world(State.REVEALED, product=replace(PRODUCT, view_days=1), now=NOW + DAY)
     assert codes(late.redeem.reveal("link", a_visitor("first"), "")) == []
+
+
+# -- shown once ---------------------------------------------------------------------------------------
+
+ONCE = replace(PRODUCT, policy="once", grace_minutes=10)
+
+
+def test_a_card_shown_once_may_be_looked_at_again_in_its_browser_within_the_grace():
+    world = a_world(product=ONCE)
+    assert world.redeem.page("link", a_visitor()).once_minutes == 10
+    assert codes(world.redeem.reveal("link", a_visitor(), "")) == ["plain c1"]
+    world.now += 600_000
+    assert codes(world.redeem.reveal("link", a_visitor(rid="r2"), "")) == ["plain c1"]
+    world.now += 1
+    late = world.redeem.reveal("link", a_visitor(rid="r3"), CODE)
+    assert (codes(late), late.blocks[0].state, late.can_reveal, late.proof_needed) == (
+        [],
+        "closed",
+        False,
+        False,
+    )
+
+
+def test_a_card_shown_once_is_closed_to_every_other_browser_even_with_the_code():
+    world = a_world(product=ONCE)
+    world.redeem.reveal("link", a_visitor(), "")
+    page = world.redeem.page("link", a_visitor("other"))
+    assert (page.can_reveal, page.proof_needed, page.views_left) == (False, False, 0)
+    assert codes(world.redeem.reveal("link", a_visitor("other", "r2"), CODE)) == []
+    assert world.units["1#0001"].viewers == ("me",)
+
+
+def test_of_two_browsers_that_open_a_card_at_once_one_sees_it():
+    world = a_world(product=ONCE)
+    world.race = lambda: world.redeem.reveal("link", a_visitor("other", "r2"), "")
+    assert codes(world.redeem.reveal("link", a_visitor(), CODE)) == []
+    assert world.units["1#0001"].viewers == ("other",)
+
+
+def test_a_card_opened_anew_is_seen_by_whoever_comes_first_with_a_grace_of_its_own():
+    world = a_world(product=ONCE)
+    world.redeem.reveal("link", a_visitor(), "")
+    world.now += 2 * 3_600_000
+    world.units["1#0001"] = replace(world.units["1#0001"], views=0, viewers=(), since=world.now)
+    world.now += 3_600_000
+    assert codes(world.redeem.reveal("link", a_visitor("other", "r2"), "")) == ["plain c1"]
+    world.now += 600_000
+    assert codes(world.redeem.reveal("link", a_visitor("other", "r3"), "")) == ["plain c1"]
+    assert codes(world.redeem.reveal("link", a_visitor("me", "r4"), "")) == []
+
+
+def test_a_card_that_is_closed_keeps_no_other_from_being_shown():
+    world = a_world(State.REVEALED, State.DELIVERED, product=ONCE)
+    page = world.redeem.page("link", a_visitor())
+    assert ([block.state for block in page.blocks], page.can_reveal) == (["closed", "ready"], True)
+    assert codes(world.redeem.reveal("link", a_visitor(), "")) == ["plain c2"]
+
+
+# -- what may be seen before ----------------------------------------------------------------------------
+
+
+def test_a_masked_card_shows_the_characters_the_product_names_and_no_others():
+    world = a_world(product=replace(PRODUCT, display="masked", mask=(2, 1)))
+    world.units["1#0001"] = replace(world.units["1#0001"], head="MG7K")
+    block = world.redeem.page("link", a_visitor()).blocks[0]
+    assert (block.head, block.last4) == ("MG", "2")
+    world.product = PRODUCT
+    block = world.redeem.page("link", a_visitor()).blocks[0]
+    assert (block.head, block.last4) == ("", "0042")
+
+
+def test_a_direct_page_opens_itself_only_while_nothing_stands_in_the_way():
+    world = a_world(product=replace(PRODUCT, display="direct"))
+    assert world.redeem.page("link", a_visitor()).opens_itself
+    assert not world.redeem.reveal("link", a_visitor(), "").opens_itself
+    assert world.redeem.page("link", a_visitor()).opens_itself
+    assert not world.redeem.page("link", a_visitor("other")).opens_itself, "it has to prove itself"
+    world.units["1#0001"] = replace(world.units["1#0001"], views=17)
+    assert not world.redeem.page("link", a_visitor()).opens_itself, "the last three views are the buyer's"
+    assert not a_world(State.BACKORDER, product=world.product).redeem.page("link", a_visitor()).opens_itself
+
+
+# -- large orders ---------------------------------------------------------------------------------------
+
+
+def test_more_than_twenty_cards_are_shown_only_as_a_file():
+    world = a_world(*[State.DELIVERED] * 21)
+    page = world.redeem.reveal("link", a_visitor(), "")
+    assert (codes(page), page.large, world.events) == ([], True, [])
+    file = world.redeem.reveal("link", a_visitor(), "", None)
+    assert codes(file) == [f"plain c{n}" for n in range(1, 22)]
+    first_opened = next(at for at, event in enumerate(world.events) if event[0] == "opened")
+    assert first_opened == 21, "every showing is committed before any card is opened"
+
+
+def test_a_file_that_broke_off_is_whole_the_next_time():
+    world = a_world(*[State.DELIVERED] * 21, vault_error=Unavailable("key_service", "away"))
+    with pytest.raises(Unavailable):
+        world.redeem.reveal("link", a_visitor(), "", None)
+    world.vault_error = None
+    assert len(codes(world.redeem.reveal("link", a_visitor(rid="r2"), "", None))) == 21
+
+
+def test_a_file_asks_for_proof_as_a_page_does():
+    world = a_world(*[State.REVEALED] * 21)
+    page = world.redeem.reveal("link", a_visitor(), "", None)
+    assert (codes(page), page.proof_needed) == ([], True)
+    assert len(codes(world.redeem.reveal("link", a_visitor(), CODE, None))) == 21
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,10 @@ class Replacement(Shape):
     reason: Annotated[LongText, Field(min_length=1)]
 
 
+class Reopening(Shape):
+    reason: Annotated[LongText, Field(min_length=1)]
+
+
 class Done(Shape):
     """`changed` is false when it was so before."""
 
@@ -253,9 +257,29 @@ def withdraw_links(shop: PathId, order: PathId, body: Reason) -> Done:
 )
 def replace_card(shop: PathId, order: PathId, line: PathId, n: PathId, body: Replacement) -> UnitShape:
     """Only a card that was shown can be invalid. Support may do this 20 times a day."""
+    replaced = wiring.order_actions().replace(_key(shop, order), line, _number(n), body.reason, _who())
+    return _unit(replaced)
+
+
+@routes.on(
+    "POST",
+    f"{ORDER}/units/<line>/<n>/reopen",
+    "Let the buyer look at a shown card anew",
+    scope="orders:act",
+    repeat=Repeat.ANSWER,
+)
+def reopen_card(shop: PathId, order: PathId, line: PathId, n: PathId, body: Reopening) -> UnitShape:
+    """For a card that is shown once, or whose views are used up: views, days and grace begin again.
+
+    The reason is kept with the order and in the journal. Support may do this 20 times a day.
+    """
+    return _unit(wiring.order_actions().reopen(_key(shop, order), line, _number(n), body.reason, _who()))
+
+
+def _number(n: str) -> int:
     if not (n.isascii() and n.isdigit() and len(n) <= 6):
         raise Refused("no_such_piece", "The number of a unit is a whole number, such as 1.")
-    return _unit(wiring.order_actions().replace(_key(shop, order), line, int(n), body.reason, _who()))
+    return int(n)
 
 
 def _key(shop: str, order: str) -> OrderKey:
@@ -358,7 +382,7 @@ def _unit(unit: Unit) -> UnitShape:
         piece=unit.piece,
         state=unit.state,
         sku=unit.sku,
-        card=MASK + unit.last4 if unit.holds_card else "",
+        card=unit.head + MASK + unit.last4 if unit.holds_card else "",
         batch=unit.batch if unit.holds_card else "",
         replaced=unit.gen if unit.holds_card else 0,
         views=unit.views,

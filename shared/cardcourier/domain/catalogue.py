@@ -83,7 +83,13 @@ class Shop:
 class Product:
     """What is sold, by SKU. `release_at` (epoch ms) in the future makes it a presale.
 
-    `policy` is the reveal policy: `repeat` or `proof`. `max_views` counts per unit within `view_days`.
+    `policy` is the reveal policy: `repeat`, `proof` or `once`. `max_views` counts per unit within
+    `view_days`; a card shown `once` may be looked at again in the same browser for `grace_minutes`.
+
+    `display` is how the page shows a card: `link` (its last characters, the card on request), `masked`
+    (so many of its first and last characters as `mask` says), `direct` (the page asks for the card by
+    itself). `hide_after_reveal` covers a shown card until it is tapped.
+
     `fold` takes codes that differ in case or width alone for the same card.
     `paused` is why its sales are closed, since `paused_at` (epoch ms); with `stop_reveals` cards that are
     handed over already are not shown either.
@@ -108,6 +114,10 @@ class Product:
     paused: str = ""
     paused_at: int | None = None
     stop_reveals: bool = False
+    grace_minutes: int = 10
+    display: str = "link"
+    mask: tuple[int, int] = (0, 4)
+    hide_after_reveal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

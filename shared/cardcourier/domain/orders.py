@@ -112,7 +112,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """One card's worth of one line. `gen` counts replacements, `exposed_at` the first showing."""
+    """One card's worth of one line. `gen` counts replacements, `exposed_at` the first showing.
+
+    `since` is when a person opened a shown card anew, or its only viewer came then: from it days and
+    grace are counted.
+    """
 
     key: OrderKey
     line: str
@@ -129,11 +133,13 @@ class Unit:
     batch: str = ""
     bucket: str = ""
     last4: str = ""
+    head: str = ""
     cost: int = 0
     cost_currency: str = ""
     card_expires_at: int | None = None
     gen: int = 0
     exposed_at: int | None = None
+    since: int | None = None
     views: int = 0
     view_rid: str = ""
     viewers: tuple[str, ...] = ()

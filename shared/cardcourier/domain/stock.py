@@ -11,6 +11,7 @@ class Marker:
     """Stands for one sellable card. `bucket` is its month of expiry, `9999` when it never expires.
 
     The earliest bucket is sold first. `cost` is what the card cost, in minor units of `currency`.
+    `head` and `last4` are what of its code may be known everywhere.
     """
 
     card: str
@@ -18,6 +19,7 @@ class Marker:
     shard: int
     batch: str
     last4: str = ""
+    head: str = ""
     cost: int = 0
     currency: str = ""
     expires_at: int | None = None

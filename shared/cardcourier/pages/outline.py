@@ -1,11 +1,13 @@
 """What an order page says as a whole, drawn from its cards."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from cardcourier.domain.redeem_page import WITH_CARD, CardBlock, OrderPage
 from cardcourier.pages.code_text import has_lookalikes
 
 _GONE = frozenset({"replaced", "ended"})
+_SEEN = frozenset({"revealed", "closed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,10 @@ class Guide:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """`headline` is a key of the catalogue, `reportable` are the cards a problem can be reported for."""
+    """`headline` is a key of the catalogue, `reportable` are the cards a problem can be reported for.
+
+    `sums` counts the cards of each product and state, for an order too large to show them one by one.
+    """
 
     headline: str
     guides: tuple[Guide, ...]
@@ -28,6 +33,7 @@ class Outline:
     plain_texts: int
     lookalikes: bool
     awaited: bool
+    sums: tuple[tuple[str, str, int], ...]
 
 
 def outline(page: OrderPage) -> Outline:
@@ -36,11 +42,12 @@ def outline(page: OrderPage) -> Outline:
     return Outline(
         headline=f"headline_{_mood(page)}",
         guides=_guides(page.blocks),
-        reportable=tuple(block for block in page.blocks if block.state == "revealed"),
+        reportable=tuple(block for block in page.blocks if block.state in _SEEN),
         plain_cards=len(plain),
         plain_texts=sum(text is not None for block in plain for text in (block.number, block.code)),
         lookalikes=any(has_lookalikes(text or "") for block in plain for text in (block.number, block.code)),
         awaited=any(block.state in {"waiting", "scheduled", "paused"} for block in page.blocks),
+        sums=tuple((*what, n) for what, n in Counter((b.product_name, b.state) for b in page.blocks).items()),
     )
 
 
@@ -50,8 +57,9 @@ def _mood(page: OrderPage) -> str:
     live = {block.state for block in page.blocks if block.state not in _GONE}
     with_card = live & WITH_CARD
     if with_card:
-        return "partly" if live - WITH_CARD else "ready" if "ready" in live else "revealed"
-    return next((state for state in ("on_hold", "paused", "scheduled", "waiting") if state in live), "ended")
+        return "partly" if live - WITH_CARD - _SEEN else "ready" if "ready" in live else "revealed"
+    moods = ("on_hold", "paused", "scheduled", "waiting", "closed")
+    return next((state for state in moods if state in live), "ended")
 
 
 def _guides(blocks: tuple[CardBlock, ...]) -> tuple[Guide, ...]:

@@ -1,6 +1,7 @@
 """What a browser, or a program, asks of the buyer's pages, and the answers as HTTP."""
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from secrets import token_urlsafe
@@ -17,6 +18,7 @@ from cardcourier.domain.redeem_page import (
     UnavailablePage,
 )
 from cardcourier.errors import Refused
+from cardcourier.pages.card_list import card_list, disposition
 from cardcourier.pages.json_form import as_json
 from cardcourier.pages.render import (
     HEADERS,
@@ -31,6 +33,7 @@ MOST_FORM_BYTES = 8_192
 COOKIE_SECONDS = 30 * 86_400
 SLOWED_SECONDS = 60
 AWAY_SECONDS = 5
+_MARK = re.compile(r"[\w-]{24}", re.ASCII)
 PROTECTED = {name.lower(): value for name, value in HEADERS.items()}
 
 
@@ -66,14 +69,18 @@ def language_of(event: web.Event, form: Mapping[str, str] | None = None) -> Lang
     )
 
 
-def viewer_of(event: web.Event, base_url: str) -> tuple[str, str]:
-    """The browser's mark, and the cookie to set when it had none. Only a POST sets it."""
+def viewer_of(event: web.Event, base_url: str, mark: str = "") -> tuple[str, str]:
+    """The browser's mark, and the cookie to set when it had none. Only a POST sets it.
+
+    `mark` is the one that came with the form: who sends a form again, because its answer was lost, has no
+    cookie yet and is the same browser all the same.
+    """
     secure = base_url.startswith("https:")
     name = "__Host-viewer" if secure else "viewer"
     kept = web.cookies(event).get(name, "")
     if 20 <= len(kept) <= 64:
         return kept, ""
-    fresh = token_urlsafe(18)
+    fresh = mark if _MARK.fullmatch(mark) else token_urlsafe(18)
     tail = "; Secure" if secure else ""
     return fresh, f"{name}={fresh}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{tail}"
 
@@ -116,6 +123,17 @@ def _when(status: HTTPStatus) -> dict[str, str]:
     if status is HTTPStatus.TOO_MANY_REQUESTS:
         return {"retry-after": str(SLOWED_SECONDS)}
     return {"retry-after": str(AWAY_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+def file_answer(page: OrderPage, language: Language, now: int, cookie: str = "") -> web.Answer:
+    """The cards as a text file to keep."""
+    headers = {
+        "content-type": "text/plain; charset=utf-8",
+        "content-disposition": disposition(page, language),
+    }
+    body = card_list(page, now, language)
+    reply = protected({"statusCode": int(HTTPStatus.OK), "headers": headers, "body": body})
+    return reply | ({"cookies": [cookie]} if cookie else {})
 
 
 def go_to(address: str) -> web.Answer:

@@ -1,27 +1,31 @@
 """What a person does with an order: let it go, cancel, replace, note, and see to its link."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Protocol
 
 from cardcourier.domain.facts import ALL, Fact
 from cardcourier.domain.kept import Act
 from cardcourier.domain.orders import Header, OrderKey, Unit
-from cardcourier.domain.protocol import Actor
+from cardcourier.domain.protocol import Actor, Lost
+from cardcourier.domain.states import State
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
 
 DAY = 86_400_000
 LINK_DAYS = 30
 RESENDS_A_DAY = 5
 REPLACEMENTS_A_DAY = 20
+REOPENINGS_A_DAY = 20
 CAPPED_ROLES = frozenset({"support"})
 
 
 class Orders(Protocol):
     def header(self, key: OrderKey) -> Header | None: ...
     def units(self, key: OrderKey) -> list[Unit]: ...
+    def unit(self, key: OrderKey, line: str, n: int) -> Unit | None: ...
     def approve(self, key: OrderKey, actor: Actor) -> bool: ...
+    def reopen(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
     def record_stop(self, fact: Fact, actor: Actor) -> bool: ...
     def raise_seq(self, key: OrderKey, seq: int, actor: Actor) -> bool: ...
 
@@ -133,6 +137,29 @@ class OrderActions:
         if who.role in CAPPED_ROLES:
             self._within("replace", f"{key.tenant}/{who.by}", REPLACEMENTS_A_DAY, "replacements")
         return self.replacing.replace(key, line, n, who.by, reason, who.rid)
+
+    def reopen(self, key: OrderKey, line: str, n: int, reason: str, who: Who) -> Unit:
+        """Let the buyer look at a shown card anew, as if nobody had yet; support has a daily limit.
+
+        Raises NotFound, Refused when it was never shown or is refunded, Conflict, TooMany.
+        """
+        header, seen = self._header(key), self.orders.unit(key, line, n)
+        if seen is None:
+            raise NotFound("not_found", "There is no such unit in this order.")
+        if header.stopped(line, seen.piece):
+            raise Refused("refunded", "This piece was cancelled or refunded; nothing is shown for it.")
+        if seen.state is not State.REVEALED:
+            raise Refused("not_shown", "This card was not shown yet; the buyer's link opens it as it is.")
+        if who.role in CAPPED_ROLES:
+            self._within("reopen", f"{key.tenant}/{who.by}", REOPENINGS_A_DAY, "cards opened anew")
+        why = f"opened anew: {reason}"
+        actor = self._actor(who, why)
+        opened = replace(seen, views=0, viewers=(), since=actor.now, why=why, ver=seen.ver + 1)
+        outcome = self.orders.reopen(seen, opened, actor)
+        if isinstance(outcome, Lost):
+            raise Conflict("changed_meanwhile", "The unit changed meanwhile; look at the order again.")
+        self.notes.put(key, reason, seen.name, self._actor(who, "opened anew"))
+        return outcome
 
     def resend(self, key: OrderKey, who: Who) -> None:
         """Have the mail with the link sent once more. Raises NotFound, Conflict, TooMany."""

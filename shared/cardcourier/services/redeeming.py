@@ -12,21 +12,19 @@ from typing import Protocol
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product, Tenant
 from cardcourier.domain.free_text import without_cards
-from cardcourier.domain.gates import Gate, reveals_stopped
 from cardcourier.domain.orders import Header, OrderKey, Unit
-from cardcourier.domain.protocol import Actor, Lost
-from cardcourier.domain.redeem_page import WITH_CARD, BlockState, CardBlock, OrderPage
+from cardcourier.domain.protocol import Actor
+from cardcourier.domain.redeem_page import MOST_ON_A_PAGE, WITH_CARD, BlockState, CardBlock, OrderPage
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.tokens import Token, read_code
 from cardcourier.errors import NotFound, Unavailable
+from cardcourier.services.showing import DAY, MINUTE, Showing, Visitor
 
-MINUTE = 60_000
-DAY = 86_400_000
 REVEALS_A_MINUTE = 10
 LOOKUPS_A_MINUTE = 5
 MAILS_A_DAY = 5
-ROUNDS = 4
-MOST_VIEWERS = 5
+LEFT_TO_THE_HAND = 3
+"""Views that no page takes by itself."""
 
 
 class Tokens(Protocol):
@@ -45,9 +43,6 @@ class Codes(Protocol):
 
 class Orders(Protocol):
     def order(self, key: OrderKey) -> tuple[Header | None, list[Unit], object]: ...
-    def unit(self, key: OrderKey, line: str, n: int) -> Unit | None: ...
-    def expose(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
-    def view_again(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
 
 
 class Notes(Protocol):
@@ -58,29 +53,8 @@ class Deliveries(Protocol):
     def again(self, key: OrderKey, ask: str) -> None: ...
 
 
-class Vault(Protocol):
-    def open(self, tenant: str, card_id: str) -> Card: ...
-
-
 class Catalogue(Protocol):
-    def gate(self) -> Gate | None: ...
     def tenant(self, tenant: str) -> Tenant: ...
-    def product(self, tenant: str, sku: str) -> Product | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who asks. `viewer` is the random mark of the browser's cookie, empty on a first visit."""
-
-    ip: str
-    viewer: str
-    rid: str
-    base_url: str
-    language: str = "zh-CN"
-
-    @property
-    def who(self) -> str:
-        return _hashed(self.ip)
 
 
 class TooMany(Unavailable):
@@ -98,7 +72,7 @@ class Redeem:
     codes: Codes
     orders: Orders
     notes: Notes
-    vault: Vault
+    showing: Showing
     deliveries: Deliveries
     catalogue: Catalogue
     clock: Callable[[], int]
@@ -106,11 +80,15 @@ class Redeem:
     def page(self, token: str, visitor: Visitor) -> OrderPage:
         """The masked page. Raises NotFound alike for unknown, expired and withdrawn links."""
         header, units = self._order(token)
-        return self._page(token, header, units, visitor, {})
+        page = self._page(token, header, units, visitor, {})
+        return replace(page, opens_itself=self._opens_itself(page, units))
 
-    def reveal(self, token: str, visitor: Visitor, proof: str) -> OrderPage:
+    def reveal(
+        self, token: str, visitor: Visitor, proof: str, most: int | None = MOST_ON_A_PAGE
+    ) -> OrderPage:
         """The page with the cards, after each showing was committed.
 
+        An order of more than `most` cards is shown by none of them: it is handed out as a file.
         Raises NotFound, TooMany, or Unavailable when the cards cannot be opened now.
         """
         now = self.clock()
@@ -123,14 +101,18 @@ class Redeem:
             page = self._page(token, header, units, visitor, {})
             return replace(page, locked_until=locked, tries_left=0)
         proven = self._proves(header, proof)
-        if not proven and self._proof_needed(header, units, visitor.viewer):
+        if not proven and self.showing.proof_needed(self._live(header, units), visitor.viewer):
             left = self.tokens.miss(subject, now) if proof else None
             page = self._page(token, header, units, visitor, {})
             locked = self.tokens.locked_until(subject, now) if left == 0 else None
             return replace(
                 page, proof_needed=True, proof_failed=bool(proof), tries_left=left, locked_until=locked
             )
-        return self._show(token, header, units, visitor, proven=proven)
+        if most is not None and len(units) > most:
+            return self._page(token, header, units, visitor, {})
+        seen, cards = self.showing.show(self._live(header, units), visitor, proven=proven)
+        units = [seen.get(unit.name, unit) for unit in units]
+        return self._page(token, header, units, visitor, cards)
 
     def report_problem(self, token: str, visitor: Visitor, ref: str, reason: str, text: str) -> OrderPage:
         """Keep the buyer's report with the order. Raises NotFound, TooMany."""
@@ -171,92 +153,6 @@ class Redeem:
             if self.tokens.allow("again", who, MAILS_A_DAY, DAY, now):
                 self.deliveries.again(key, visitor.rid)
 
-    # -- showing --------------------------------------------------------------------------------
-
-    def _show(
-        self, token: str, header: Header, units: list[Unit], visitor: Visitor, *, proven: bool
-    ) -> OrderPage:
-        """Commit each showing first, then open the cards; what cannot be shown stays masked."""
-        cards: dict[str, Card] = {}
-        shown: list[Unit] = []
-        for unit in units:
-            if unit.holds_card and not header.stopped(unit.line, unit.piece) and not self._withheld(unit):
-                unit = self._commit(unit, visitor, proven=proven)
-                if visitor.viewer in unit.viewers and unit.view_rid == visitor.rid:
-                    cards[unit.name] = self._open(unit)
-            shown.append(unit)
-        return replace(self._page(token, header, shown, visitor, cards), revealed_now=bool(cards))
-
-    def _withheld(self, unit: Unit) -> bool:
-        """Whether the shop has stopped showings of this card's product."""
-        return reveals_stopped(self.catalogue.gate(), self.catalogue.product(unit.key.tenant, unit.sku))
-
-    def _open(self, unit: Unit) -> Card:
-        """A card that is gone, or its key, is our fault and not a wrong link."""
-        try:
-            return self.vault.open(unit.key.tenant, unit.card)
-        except NotFound as missing:
-            raise Unavailable(missing.code, missing.detail) from missing
-
-    def _commit(self, unit: Unit, visitor: Visitor, *, proven: bool) -> Unit:
-        """Commit one showing; returns the unit as it is now, with our mark only if it was allowed.
-
-        Who finds that another browser was faster is a second browser, and needs proof.
-        """
-        for _ in range(ROUNDS):
-            actor = Actor("buyer", self.clock(), visitor.rid)
-            if unit.state in (State.ALLOCATED, State.DELIVERED):
-                wanted = replace(
-                    unit,
-                    state=State.REVEALED,
-                    why="shown to the buyer",
-                    exposed_at=actor.now,
-                    views=1,
-                    viewers=(visitor.viewer,),
-                    view_rid=visitor.rid,
-                )
-                outcome = self.orders.expose(unit, wanted, actor)
-            elif self._may_view_again(unit, visitor, proven=proven):
-                viewers = tuple(dict.fromkeys((*unit.viewers, visitor.viewer)))[-MOST_VIEWERS:]
-                wanted = replace(unit, views=unit.views + 1, viewers=viewers, view_rid=visitor.rid)
-                outcome = self.orders.view_again(unit, wanted, actor)
-            else:
-                return replace(unit, view_rid="")
-            if not isinstance(outcome, Lost):
-                return outcome
-            if outcome.old is None:
-                return replace(unit, view_rid="")
-            unit = outcome.old
-        raise Unavailable("unit_busy", "The page is opened in many places at once; try again in a moment.")
-
-    def _may_view_again(self, unit: Unit, visitor: Visitor, *, proven: bool) -> bool:
-        known = proven or visitor.viewer in unit.viewers
-        return unit.state is State.REVEALED and known and self._views_left(unit) > 0
-
-    def _views_left(self, unit: Unit) -> int:
-        product = self.catalogue.product(unit.key.tenant, unit.sku)
-        if product is None or unit.exposed_at is None:
-            return 0
-        if self.clock() > unit.exposed_at + product.view_days * DAY:
-            return 0
-        return max(0, product.max_views - unit.views)
-
-    def _proof_needed(self, header: Header, units: list[Unit], viewer: str) -> bool:
-        """A second browser, or any browser where the product asks for it, proves itself."""
-        for unit in units:
-            if not unit.holds_card:
-                continue
-            product = self.catalogue.product(header.key.tenant, unit.sku)
-            if viewer and viewer in unit.viewers:
-                continue
-            if unit.exposed or (product is not None and product.policy == "proof"):
-                return True
-        return False
-
-    def _proves(self, header: Header, proof: str) -> bool:
-        code = read_code(proof)
-        return code is not None and compare_digest(code, self.codes.code_of(header))
-
     # -- the page -------------------------------------------------------------------------------
 
     def _order(self, token: str) -> tuple[Header, list[Unit]]:
@@ -265,6 +161,27 @@ class Redeem:
         if found is None or header is None or header.seq != found.seq:
             raise NotFound("no_such_link", "This link is unknown or has ended; ask the shop for a new one.")
         return header, units
+
+    def _live(self, header: Header, units: list[Unit]) -> list[Unit]:
+        """The units whose cards the buyer may have."""
+        return [
+            unit
+            for unit in units
+            if unit.holds_card
+            and not header.stopped(unit.line, unit.piece)
+            and not self.showing.withheld(unit)
+        ]
+
+    def _proves(self, header: Header, proof: str) -> bool:
+        code = read_code(proof)
+        return code is not None and compare_digest(code, self.codes.code_of(header))
+
+    def _opens_itself(self, page: OrderPage, units: list[Unit]) -> bool:
+        """Whether the page asks for the cards without a tap; the last views are left to the buyer's hand."""
+        products = [self.showing.product_of(unit) for unit in units if unit.holds_card]
+        plenty = page.views_left is None or page.views_left > LEFT_TO_THE_HAND
+        direct = all(product is not None and product.display == "direct" for product in products)
+        return page.can_reveal and direct and plenty and not page.proof_needed and not page.large
 
     def _page(
         self,
@@ -276,24 +193,50 @@ class Redeem:
     ) -> OrderPage:
         tenant = self.catalogue.tenant(header.key.tenant)
         live = [unit for unit in units if not unit.ended]
-        left = [self._views_left(unit) for unit in live if unit.state is State.REVEALED]
+        number = header.number or header.key.order
         return OrderPage(
             token=token,
             tenant_name=tenant.name,
             support=tenant.support,
-            order_number_masked=masked_number(header.number or header.key.order),
+            order_number_masked=masked_number(number),
+            order_number=number if cards else "",
             blocks=tuple(self._block(header, unit, visitor, cards.get(unit.name)) for unit in units),
             total=len(live),
             delivered=sum(unit.holds_card for unit in live),
-            proof_needed=self._proof_needed(header, units, visitor.viewer),
-            views_left=min(left) if left else None,
+            proof_needed=self.showing.proof_needed(self._live(header, units), visitor.viewer),
+            views_left=self._views_left(header, units, visitor.viewer),
+            once_minutes=self._once_minutes(header, units, visitor.viewer),
             revealed_now=bool(cards),
             time_zone=tenant.time_zone,
             page_url=f"{visitor.base_url}/r/{token}",
         )
 
+    def _views_left(self, header: Header, units: list[Unit], viewer: str) -> int | None:
+        """How often the cards that were shown can be shown again; 0 when none is left to be shown at all."""
+        live = self._live(header, units)
+        open_ones = [unit for unit in live if self.showing.open_for(unit, viewer)]
+        if live and not open_ones:
+            return 0
+        products = {unit.name: self.showing.product_of(unit) for unit in open_ones}
+        left = [
+            self.showing.views_left(unit)
+            for unit in open_ones
+            if unit.state is State.REVEALED and (product := products[unit.name]) and product.policy != "once"
+        ]
+        return min(left) if left else None
+
+    def _once_minutes(self, header: Header, units: list[Unit], viewer: str) -> int | None:
+        """The shortest grace among the cards that can be seen once, and still can."""
+        products = [
+            self.showing.product_of(unit)
+            for unit in self._live(header, units)
+            if self.showing.open_for(unit, viewer)
+        ]
+        once = [product.grace_minutes for product in products if product and product.policy == "once"]
+        return min(once) if once else None
+
     def _block(self, header: Header, unit: Unit, visitor: Visitor, card: Card | None) -> CardBlock:
-        product = self.catalogue.product(header.key.tenant, unit.sku) if unit.sku else None
+        product = self.showing.product_of(unit)
         english = visitor.language.startswith("en")
         name = (product.name_en if english and product and product.name_en else "") or (
             product.name if product else unit.sku
@@ -301,16 +244,19 @@ class Redeem:
         steps = (product.steps_en if english and product and product.steps_en else None) or (
             product.steps if product else ()
         )
-        state = _block_state(header, unit)
-        if state in WITH_CARD and self._withheld(unit):
+        state = _block_state(header, unit, shown=bool(card) or self.showing.open_for(unit, visitor.viewer))
+        if state in WITH_CARD and self.showing.withheld(unit):
             state = "paused"
+        head, last4 = _seen_before(unit, product)
         return CardBlock(
             ref=unit.name,
             product_name=name,
-            last4=unit.last4 if unit.holds_card else "",
+            head=head,
+            last4=last4,
             state=state,
             code=card.code if card else None,
             number=card.number if card else None,
+            covered=bool(product and product.hide_after_reveal),
             release_at=product.release_at if product and state == "scheduled" else None,
             expires_at=unit.card_expires_at,
             redeem_url=(product.redeem_url or None) if product else None,
@@ -318,11 +264,21 @@ class Redeem:
         )
 
 
+def _seen_before(unit: Unit, product: Product | None) -> tuple[str, str]:
+    """What of a card may be seen before it is shown: its first and its last characters."""
+    if not unit.holds_card:
+        return "", ""
+    if product is None or product.display != "masked":
+        return "", unit.last4
+    first, last = product.mask
+    return unit.head[:first], unit.last4[-last:] if last else ""
+
+
 def _hashed(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:24]
 
 
-def _block_state(header: Header, unit: Unit) -> BlockState:
+def _block_state(header: Header, unit: Unit, *, shown: bool) -> BlockState:
     if unit.ended or header.stopped(unit.line, unit.piece):
         return "ended"
     match unit.state:
@@ -333,7 +289,7 @@ def _block_state(header: Header, unit: Unit) -> BlockState:
         case State.BACKORDER:
             return "waiting"
         case State.REVEALED:
-            return "revealed"
+            return "revealed" if shown else "closed"
     return "ready"
 
 

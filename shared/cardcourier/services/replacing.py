@@ -64,7 +64,9 @@ class Replacer:
         return self._take(seen, pool_of(product), actor)
 
     def _take(self, seen: Unit, pool: Pool, actor: Actor) -> Unit:
-        fresh = replace(seen, gen=seen.gen + 1, exposed_at=None, views=0, viewers=(), why=actor.why)
+        fresh = replace(
+            seen, gen=seen.gen + 1, exposed_at=None, since=None, views=0, viewers=(), why=actor.why
+        )
 
         def offer(marker: Marker) -> Unit | MarkerLost | Lost:
             unit = replace(with_card(fresh, marker, actor.now), due=actor.now)

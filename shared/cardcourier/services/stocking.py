@@ -13,7 +13,7 @@ from functools import partial
 from random import Random, SystemRandom
 from typing import Protocol
 
-from cardcourier.domain.card_files import BadRow, CardRow, identity
+from cardcourier.domain.card_files import BadRow, CardRow, head, identity
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product
 from cardcourier.domain.imports import Chunk, NewCard, Origin, Row, Terms, tail
@@ -144,12 +144,14 @@ class Stocker:
         return self.fingerprints.card_id(entry.tenant, entry.terms.issuer, name)
 
     def _new_card(self, entry: Entry, card_id: str, row: CardRow) -> NewCard:
+        product = entry.product
         marker = Marker(
             card=card_id,
             bucket=bucket_of(row.expires_at),
             shard=self.random.randrange(entry.product.shards),
             batch=entry.batch,
             last4=tail(row.code),
+            head=head(row.code, product.mask[0]) if product.display == "masked" else "",
             cost=row.cost or 0,
             currency=entry.terms.currency,
             expires_at=row.expires_at,

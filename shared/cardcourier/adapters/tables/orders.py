@@ -395,6 +395,7 @@ class OrdersTable:
             *_own_timer(unit.key, actor.now),
             UnitRecord.gen.set(unit.gen),
             UnitRecord.exposed_at.remove(),
+            UnitRecord.since.remove(),
             UnitRecord.views.remove(),
             UnitRecord.viewers.remove(),
         ]
@@ -446,13 +447,32 @@ class OrdersTable:
             UnitRecord.view_rid.set(actor.rid),
             UnitRecord.viewers.set(list(unit.viewers)),
         ]
+        if unit.since is not None:
+            actions.append(UnitRecord.since.set(unit.since))
+        same = UnitRecord.since.does_not_exist() if seen.since is None else UnitRecord.since == seen.since
         condition = (
             (UnitRecord.st == State.REVEALED.value)
             & (UnitRecord.card == seen.card)
             & (UnitRecord.gen == seen.gen)
             & (UnitRecord.views == seen.views)
+            & same
         )
         return self._change_unit(unit, actions, condition, "view_rid", actor.rid)
+
+    def reopen(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost:
+        """Let a shown card be looked at anew: views, viewers and days begin again, the card stays shown."""
+        actions = [
+            *_moved(unit, actor),
+            UnitRecord.views.set(0),
+            UnitRecord.viewers.set([]),
+            UnitRecord.since.set(actor.now),
+        ]
+        condition = (
+            (UnitRecord.st == State.REVEALED.value)
+            & (UnitRecord.card == seen.card)
+            & (UnitRecord.ver == seen.ver)
+        )
+        return self._change_unit(unit, actions, condition, "rid", actor.rid)
 
     def hand_over(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost:
         """W17: the buyer has been told; the unit's own timer goes."""
@@ -555,6 +575,7 @@ def _card(unit: Unit) -> list[Action]:
         UnitRecord.l4.set(unit.last4),
         UnitRecord.cost.set(unit.cost),
         UnitRecord.ccy.set(unit.cost_currency),
+        UnitRecord.head.set(unit.head) if unit.head else UnitRecord.head.remove(),
     ]
     if unit.card_expires_at is None:
         return [*actions, UnitRecord.card_exp.remove()]

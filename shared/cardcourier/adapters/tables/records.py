@@ -94,11 +94,13 @@ class UnitRecord(Dated):
     batch = UnicodeAttribute(null=True)
     bucket = UnicodeAttribute(null=True)
     l4 = UnicodeAttribute(null=True)
+    head = UnicodeAttribute(null=True)
     cost = NumberAttribute(null=True)
     ccy = UnicodeAttribute(null=True)
     card_exp = NumberAttribute(null=True)
     gen = NumberAttribute(default=0)
     exposed_at = NumberAttribute(null=True)
+    since = NumberAttribute(null=True)
     views = NumberAttribute(null=True)
     view_rid = UnicodeAttribute(null=True)
     viewers = ListAttribute[Any](null=True)
@@ -110,6 +112,7 @@ class UnitRecord(Dated):
 class MarkerRecord(Record):
     batch = UnicodeAttribute()
     l4 = UnicodeAttribute(null=True)
+    head = UnicodeAttribute(null=True)
     cost = NumberAttribute(null=True)
     ccy = UnicodeAttribute(null=True)
     exp = NumberAttribute(null=True)
@@ -181,11 +184,13 @@ def unit_of(item: Item) -> Unit:
         batch=record.batch or "",
         bucket=record.bucket or "",
         last4=record.l4 or "",
+        head=record.head or "",
         cost=int(record.cost or 0),
         cost_currency=record.ccy or "",
         card_expires_at=_int(record.card_exp),
         gen=int(record.gen or 0),
         exposed_at=_int(record.exposed_at),
+        since=_int(record.since),
         views=int(record.views or 0),
         view_rid=record.view_rid or "",
         viewers=tuple(record.viewers or ()),
@@ -227,6 +232,7 @@ def unit_record(unit: Unit, *, paid_at: int, by: str, rid: str) -> UnitRecord:
         record.c = keys.card_index(unit.key.tenant, unit.card)
         record.card, record.batch, record.bucket = unit.card, unit.batch, unit.bucket
         record.l4, record.cost, record.ccy = unit.last4, unit.cost, unit.cost_currency
+        record.head = unit.head or None
         record.card_exp = unit.card_expires_at
     return record
 
@@ -276,6 +282,7 @@ def marker_of(item: Item) -> Marker:
         shard=int(record.pk.rsplit("#", 1)[1]),
         batch=record.batch,
         last4=record.l4 or "",
+        head=record.head or "",
         cost=int(record.cost or 0),
         currency=record.ccy or "",
         expires_at=_int(record.exp),
@@ -288,6 +295,7 @@ def marker_record(marker: Marker, tenant: str, sku: str, epoch: int) -> MarkerRe
         f"{marker.bucket}#{marker.card}",
         batch=marker.batch,
         l4=marker.last4,
+        head=marker.head or None,
         cost=marker.cost,
         ccy=marker.currency,
         exp=marker.expires_at,

@@ -10,7 +10,7 @@ Each step is lazy and holds little, so a file of a million rows passes through a
     rows = read_rows(records(lines(chunks, encoding), layout), layout, rules, salt=salt)
 """
 
-from cardcourier.domain.card_files.cells import Damaged, cost_of, expiry_of, identity, mask
+from cardcourier.domain.card_files.cells import Damaged, cost_of, expiry_of, head, identity, mask
 from cardcourier.domain.card_files.layout import (
     CELLS,
     Layout,
@@ -42,6 +42,7 @@ __all__ = [
     "decode",
     "encoding_of",
     "expiry_of",
+    "head",
     "identity",
     "layout_of",
     "layout_of_cells",

@@ -35,6 +35,12 @@ def mask(secret: str) -> str:
     return _MASK + secret[len(secret) - shown :]
 
 
+def head(secret: str, characters: int) -> str:
+    """The first so many characters of a secret: with those that `mask` shows, never more than half of it."""
+    shown = len(mask(secret)) - len(_MASK)
+    return secret[: max(0, min(characters, len(secret) // 2 - shown))]
+
+
 def identity(number: str | None, code: str, *, fold: bool = False) -> str:
     """What makes two cards the same card, in one file and against the whole stock.
 

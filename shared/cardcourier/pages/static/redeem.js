@@ -113,10 +113,46 @@
       button.setAttribute("aria-busy", "true");
       button.textContent = text.revealing;
     });
-    addEventListener("pageshow", () => {
+    const rest = () => {
       button.removeAttribute("aria-busy");
       button.textContent = label;
-    });
+    };
+    addEventListener("pageshow", rest);
+    if (!("download" in form.dataset)) return;
+    // A file leaves this page standing. WeChat's browser cannot keep one, so that nothing is fetched there.
+    form.addEventListener("submit", () => setTimeout(rest, 4000));
+    button.hidden = inWeChat;
+  });
+
+  // Cards that are shown at once: asked for by POST, when somebody looks, and not by going back.
+
+  all("form[data-opens-itself]").forEach((form) => {
+    const [entry] = performance.getEntriesByType("navigation");
+    if (entry && entry.type === "back_forward") return;
+    const open = () => {
+      if (document.hidden) return;
+      document.removeEventListener("visibilitychange", open);
+      form.requestSubmit ? form.requestSubmit() : form.submit();
+    };
+    document.addEventListener("visibilitychange", open);
+    open();
+  });
+
+  // Covered until tapped, from those who look over a shoulder.
+
+  all("output[data-cover]").forEach((output) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "textual uncover";
+    const turn = (covered) => {
+      output.classList.toggle("covered", covered);
+      button.setAttribute("aria-pressed", String(!covered));
+      button.textContent = covered ? text.uncover : text.cover;
+    };
+    button.setAttribute("aria-controls", output.id);
+    button.addEventListener("click", () => turn(!output.classList.contains("covered")));
+    output.after(button);
+    turn(true);
   });
 
   // Reporting a problem without losing the codes on the screen.
