@@ -17,7 +17,7 @@ FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
 COLUMNS = ("id", "state", "sku", "file_name", "counts.rows", "counts.accepted", "total_cost", "batch")
 SAMPLE_COLUMNS = ("row", "number", "code", "expires_at", "warnings")
 LEFT_OUT_COLUMNS = ("row", "masked", "code", "hint")
-WORKING = frozenset({"created", "previewing", "committing"})
+WORKING = frozenset({"created", "previewing", "committing", "cancelling", "undoing"})
 
 
 def import_cards(
@@ -47,12 +47,17 @@ def import_cards(
     header: Annotated[bool, typer.Option("--header", help="The first line names the columns.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Import without asking.")] = False,
     resume: Annotated[str | None, typer.Option(help="Go on with this job.")] = None,
+    cancel: Annotated[str | None, typer.Option(help="Bring in no more of this job.")] = None,
+    undo: Annotated[str | None, typer.Option(help="Void every card of this job that is not sold.")] = None,
+    reason: Annotated[str, typer.Option(help="Why it is undone.")] = "",
 ) -> None:
     """Import a card file: upload, preview with masked samples, confirm, write.
 
     Ends with 5 when some rows were left out. --dry-run stops after the preview.
     """
     now = session(context)
+    if cancel or undo:
+        return _take_back(now, cancel, undo, reason)
     job = (
         _job(now, resume)
         if resume
@@ -70,6 +75,18 @@ def import_cards(
     except KeyboardInterrupt:
         now.out.say(now.out.words("resume", job=job["id"]))
         raise
+
+
+def _take_back(now: Session, cancel: str | None, undo: str | None, reason: str) -> None:
+    if cancel:
+        now.api.post(f"/v1/imports/{part(cancel)}/cancel")
+        job = _wait(now, cancel, now.out.words("writing"), until=("cancelled",))
+    else:
+        if not reason:
+            raise Failed("import --undo JOB --reason WHY", Exit.USAGE)
+        now.api.post(f"/v1/imports/{part(undo or '')}/undo", {"reason": reason})
+        job = _wait(now, undo or "", now.out.words("writing"), until=("undone",))
+    now.out.one({name: value for name, value in job.items() if name != "reject_url"}, (*COLUMNS, "voided"))
 
 
 def _rest(**given: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The import queue: look a card file through, or bring its cards into stock."""
+"""The import queue: look a card file through, bring its cards into stock, or take what is left off sale."""
 
 import json
 from typing import Any
@@ -14,9 +14,10 @@ from cardcourier.domain.catalogue import Job
 from cardcourier.errors import NotFound
 
 logger, metrics = wiring.logger, wiring.metrics
-importer, queue = wiring.importer(), wiring.queue(wiring.settings().import_queue)
+importer, undoer, queue = wiring.importer(), wiring.undoer(), wiring.queue(wiring.settings().import_queue)
 processor = BatchProcessor(event_type=EventType.SQS)
 MARGIN = 20_000
+UNFINISHED = {"committing": "commit", "cancelling": "commit", "undoing": "undo"}
 
 
 @metrics.log_metrics
@@ -31,7 +32,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         except NotFound as unknown:
             logger.warning("import unknown", tenant=body["tenant"], job=body["job"], reason=unknown.code)
             return
-        if body["kind"] == "commit" and job.state == "committing":
+        if UNFINISHED.get(job.state) == body["kind"]:
             queue.send(body)
         _tell(job)
 
@@ -41,11 +42,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _work(body: dict[str, str], rid: str, until: int) -> Job:
     if body["kind"] == "preview":
         return importer.preview(body["tenant"], body["job"], rid)
+    if body["kind"] == "undo":
+        return undoer.undo(body["tenant"], body["job"], rid, until)
     return importer.commit(body["tenant"], body["job"], rid, until)
 
 
 def _tell(job: Job) -> None:
-    facts = {name: job.data[name] for name in ("rows", "accepted", "done_rows") if name in job.data}
+    facts = {name: job.data[name] for name in ("rows", "accepted", "done_rows", "voided") if name in job.data}
     reason = job.data.get("error", {}).get("code")
     logger.info("import moved on", tenant=job.tenant, job=job.id, state=job.state, reason=reason, **facts)
     if job.state == "failed":

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from cardcourier.services.sealing import Sealed
     from cardcourier.services.searching import Finder
     from cardcourier.services.sweeping import Sweeper
+    from cardcourier.services.undoing import Undoer
 
 logger = Logger()
 metrics = Metrics()
@@ -480,6 +481,22 @@ def importer() -> Importer:
         bucket=settings().import_bucket,
         restock=orders_queue(),
         clock=now_ms,
+    )
+
+
+@cache
+def undoer() -> Undoer:
+    from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
+    from cardcourier.adapters.tables.stock_exit import StockExitTable
+    from cardcourier.services.patience import Patience
+    from cardcourier.services.undoing import Undoer
+
+    return Undoer(
+        documents=ImportDocuments(catalogue_table()),
+        content=StockEntryTable(main_table(), table(settings().vault_table)),
+        markers=pools(),
+        exits=StockExitTable(main_table()),
+        patience=Patience(now_ms),
     )
 
 

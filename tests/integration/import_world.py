@@ -19,13 +19,19 @@ from cardcourier.adapters.tables.catalogue import (
     tenant_key,
 )
 from cardcourier.adapters.tables.data_keys import DataKeysTable
+from cardcourier.adapters.tables.merchants import MerchantsTable
+from cardcourier.adapters.tables.pools import PoolsTable
 from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
+from cardcourier.adapters.tables.stock_exit import StockExitTable
 from cardcourier.adapters.tables.writes import Table
 from cardcourier.adapters.uploads import Uploads
 from cardcourier.adapters.vault import Vault
 from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
 from cardcourier.services.importing import Importer
+from cardcourier.services.importing_jobs import ImportDesk
+from cardcourier.services.patience import Patience
 from cardcourier.services.stocking import Stocker
+from cardcourier.services.undoing import Undoer
 from local.engines import create_table
 
 NOON = 1_790_000_000_000
@@ -109,6 +115,16 @@ class Bell:
         self.rung.append((tenant, room.value, ref))
 
 
+class Queue:
+    """What was asked for."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, body):
+        self.sent.append(body["kind"])
+
+
 class Flaky:
     """A client whose calls are counted; at call `at` something happens.
 
@@ -153,6 +169,7 @@ class World:
     kms: KeyServer = field(default_factory=KeyServer)
     bucket: Bucket = field(default_factory=Bucket)
     bell: Bell = field(default_factory=Bell)
+    queue: Queue = field(default_factory=Queue)
     jobs: int = 0
 
     def __post_init__(self):
@@ -200,6 +217,20 @@ class World:
             chunk=chunk,
         )
 
+    def undoer(self, client=None, lot=50):
+        main = Table(client or self.client, self.main.name)
+        return Undoer(
+            documents=ImportDocuments(CatalogueTable(main)),
+            content=StockEntryTable(main, self.vault),
+            markers=PoolsTable(main),
+            exits=StockExitTable(main),
+            patience=Patience(self.clock, Random(7), lambda _: None),
+            lot=lot,
+        )
+
+    def desk(self):
+        return ImportDesk(MerchantsTable(self.catalogue), self.bucket, self.queue, self.clock)
+
     # -- what people do -------------------------------------------------------------------------
 
     def upload(self, content, file_name="cards.txt", **data):
@@ -243,6 +274,12 @@ class World:
         self.preview(job_id)
         return self.commit(job_id)
 
+    def order_undo(self, job_id, why="wrong file"):
+        return self.desk().undo(self.tenant, job_id, why, "mei")
+
+    def undo(self, job_id, undoer=None, rid="undo", until=NOON * 2):
+        return (undoer or self.undoer()).undo(self.tenant, job_id, rid, until)
+
     # -- what is there --------------------------------------------------------------------------
 
     def items(self, table, kind):
@@ -268,6 +305,10 @@ class World:
     def sellable(self):
         """The ids of the cards that can be sold."""
         return sorted(item["sk"]["S"].split("#")[1] for item in self.markers())
+
+    def void(self):
+        """The ids of the cards that are void."""
+        return sorted(item["card"]["S"] for item in self.items(self.main, "X") if "unit" not in item)
 
     def batch(self, job_id):
         return self.catalogue.need(Batch, batch_key(self.tenant, f"b-{job_id}"))

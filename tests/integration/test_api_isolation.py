@@ -33,6 +33,8 @@ NAMED = [
     ("GET", "/v1/imports/{imports}", None, 404),
     ("POST", "/v1/imports/{imports}/preview", None, 404),
     ("POST", "/v1/imports/{imports}/commit", None, 404),
+    ("POST", "/v1/imports/{imports}/cancel", None, 404),
+    ("POST", "/v1/imports/{imports}/undo", WHY, 404),
     ("GET", "/v1/reports/{report}", None, 404),
     ("GET", ORDER, None, 404),
     ("POST", f"{ORDER}/approve", WHY, 404),

@@ -50,6 +50,8 @@ MATRIX = {
     ("GET", "/v1/imports/<job>"): EVERYONE,
     ("POST", "/v1/imports/<job>/preview"): STOCKS,
     ("POST", "/v1/imports/<job>/commit"): STOCKS,
+    ("POST", "/v1/imports/<job>/cancel"): STOCKS,
+    ("POST", "/v1/imports/<job>/undo"): STOCKS,
     ("GET", "/v1/orders"): EVERYONE,
     ("GET", ORDER): EVERYONE,
     ("POST", f"{ORDER}/approve"): ACTS,

@@ -16,7 +16,7 @@ from cardcourier.adapters.sealing import Tampered
 from cardcourier.adapters.vault import Vault
 from cardcourier.domain.cards import Card
 from cardcourier.domain.imports import Chunk, NewCard, Origin
-from cardcourier.domain.protocol import Pool
+from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.states import Room
 from cardcourier.domain.stock import Marker
 from cardcourier.errors import Unavailable
@@ -309,9 +309,10 @@ def test_what_came_of_a_chunk_is_said_once(world):
     ids = tuple(new_card(row).marker.card for row in range(3))
     first, second = Chunk(ids, (7, 1 << 20), {"E_DATE": 2}), Chunk((), (), {})
 
-    stock.put_chunk(world.tenant, "b", 0, first, NOON)
-    stock.put_chunk(world.tenant, "b", 0, second, NOON)
-    stock.put_chunk(world.tenant, "b", 1, second, NOON)
+    pool, actor = Pool(world.tenant, SKU, 1, 1), Actor("lin", NOON, "rid")
+    stock.put_chunk(pool, "b", 0, first, actor)
+    stock.put_chunk(pool, "b", 0, second, actor)
+    stock.put_chunk(pool, "b", 1, second, actor)
 
     assert stock.chunks(world.tenant, "b") == {0: first, 1: second}
 
@@ -372,6 +373,7 @@ def door(world, monkeypatch):
     """The function itself on the world's parts; what it sends to its own queue is kept in `sent`."""
     sent, logged = [], StringIO()
     monkeypatch.setattr(wiring, "importer", lambda: world.process(lot=2, chunk=4))
+    monkeypatch.setattr(wiring, "undoer", world.undoer)
     monkeypatch.setattr(wiring, "settings", lambda: SimpleNamespace(import_queue="imports"))
     monkeypatch.setattr(wiring, "queue", lambda url: SimpleNamespace(send=sent.append))
     monkeypatch.setattr(wiring, "logger", Logger(service=str(uuid4()), stream=logged))
@@ -409,6 +411,9 @@ def test_messages_drive_an_import_to_its_end(world, door, capsys):
 
     assert steps == 4 and message is None
     assert world.job(job_id).state == "committed" and world.cards() == codes(0, 10)
+    world.order_undo(job_id)
+    assert door.receive({"kind": "undo", **names}, milliseconds=-NOON) == {"batchItemFailures": []}
+    assert door.sent.pop() == {"kind": "undo", **names}
     logged = capsys.readouterr().out + door.logged.getvalue()
     assert '"CardsImported":[10.0]' in logged and '"state":"committed"' in logged
     assert not any(number in logged or code in logged for number, code in codes(0, 10))

@@ -86,9 +86,8 @@ def no_star(template):
 
 def no_scan(template):
     """Nobody scans, nobody uses PartiQL (its leading keys are easy to leave out), nobody changes a table."""
-    allowed = STREAM_READING | {
-        f"dynamodb:{name}Item" for name in ("Get", "BatchGet", "Put", "Update", "Delete", "BatchWrite")
-    }
+    verbs = ("Get", "BatchGet", "Put", "Update", "Delete", "BatchWrite", "ConditionCheck")
+    allowed = STREAM_READING | {f"dynamodb:{verb}Item" for verb in verbs}
     for name, statement in rights(template):
         for action in actions(statement) - allowed - {"dynamodb:Query"}:
             if action.startswith("dynamodb:"):

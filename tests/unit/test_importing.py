@@ -17,7 +17,8 @@ from cardcourier.domain.imports import CardFile, Chunk, Origin, Source, Terms, c
 from cardcourier.domain.rejects import Rejects
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
 from cardcourier.services.importing import RESTOCK_EVERY, Importer
-from cardcourier.services.stocking import TRIES, Entry, Stocker
+from cardcourier.services.patience import TRIES
+from cardcourier.services.stocking import Entry, Stocker
 
 NOON = 1_790_000_000_000
 HOUR = 3_600_000
@@ -45,7 +46,7 @@ class Shelf:
             self.cards |= {new.marker.card: Origin(batch, new.row) for new in cards}
         return there
 
-    def put_chunk(self, tenant, batch, number, chunk, now):
+    def put_chunk(self, pool, batch, number, chunk, actor):
         self.done.setdefault(number, chunk)
 
     def chunks(self, tenant, batch):

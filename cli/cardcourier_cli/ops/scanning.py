@@ -100,7 +100,7 @@ def _of_order(item: Item) -> Seen | None:
 def _burnt(item: Item) -> Seen:
     record = BurntRecord.from_raw_data(item)
     tenant = record.pk.split("#")[1]
-    return Burnt(tenant, record.card, record.batch or "", record.sku or "", record.unit)
+    return Burnt(tenant, record.card, record.batch or "", record.sku or "", record.unit or "void")
 
 
 def _of_catalogue(item: Item) -> Seen | None:

@@ -27,6 +27,7 @@ from cardcourier.domain.catalogue import Job
 from cardcourier.services.importing_jobs import MOST_LINES, MOST_TEXT, PREFIX, Order
 
 routes = Routes("imports")
+PHASES = {"previewing": "reading", "committing": "writing", "cancelling": "stopping", "undoing": "voiding"}
 
 
 class LayoutShape(Shape):
@@ -57,6 +58,10 @@ class NewImport(Shape):
             max_length=MOST_TEXT, repr=False, description=f"At most {MOST_LINES} lines and {MOST_TEXT} bytes."
         ),
     ] = None
+
+
+class UndoImport(Shape):
+    reason: Annotated[LongText, Field(min_length=1)]
 
 
 class UploadForm(Shape):
@@ -98,11 +103,25 @@ class LeftOutShape(Shape):
     masked: str
 
 
+class ProgressShape(Shape):
+    """How far the work is: `phase` reading, writing, stopping or voiding; `rate` in rows a second.
+
+    `rows` of the file are known when it was read once; `eta_seconds` when both are known.
+    """
+
+    phase: str
+    done_rows: int
+    rows: int | None
+    rate: int | None
+    eta_seconds: int | None
+
+
 class ImportShape(Shape):
-    """`state`: created, previewing, previewed, committing, committed, or failed with `error`.
+    """`state`: created, previewing, previewed, committing, committed, cancelling, cancelled, undoing, undone,
+    or failed with `error`.
 
     `counts` are those of the preview until it is committed; `blocking` says why it cannot be. `reject_url` is
-    a link of five minutes to the rows left out.
+    a link of five minutes to the rows left out. Of an undone import `voided` cards were taken off sale.
     """
 
     id: str
@@ -114,6 +133,7 @@ class ImportShape(Shape):
     created_at: Moment
     by: str
     done_rows: int = 0
+    progress: ProgressShape | None = None
     counts: CountsShape | None = None
     total_cost: Money | None = None
     blocking: list[str] = Field(default_factory=list)
@@ -122,6 +142,7 @@ class ImportShape(Shape):
     samples: list[SampleShape] = Field(default_factory=list)
     left_out: list[LeftOutShape] = Field(default_factory=list)
     batch: str | None = None
+    voided: int | None = None
     error: Failure | None = None
 
 
@@ -196,6 +217,35 @@ def commit(job: PathId) -> Response[ImportShape]:
     return answer(ImportShape(**_facts(wiring.import_desk().commit(routes.caller.tenant, job))), 202)
 
 
+@routes.on(
+    "POST",
+    "/v1/imports/<job>/cancel",
+    "Bring in no more of a file",
+    scope="stock:import",
+    status=202,
+    repeat=Repeat.AGAIN,
+)
+def cancel(job: PathId) -> Response[ImportShape]:
+    """Cards that are in stock by then stay there, and `counts` says how many. Ask until it is `cancelled`."""
+    caller = routes.caller
+    return answer(ImportShape(**_facts(wiring.import_desk().cancel(caller.tenant, job, caller.by))), 202)
+
+
+@routes.on(
+    "POST",
+    "/v1/imports/<job>/undo",
+    "Take an import's cards off sale",
+    scope="stock:import",
+    status=202,
+    repeat=Repeat.AGAIN,
+)
+def undo(job: PathId, body: UndoImport) -> Response[ImportShape]:
+    """Cards that are not sold yet are void for ever; what was sold stays sold. Ask until it is `undone`."""
+    caller = routes.caller
+    done = wiring.import_desk().undo(caller.tenant, job, body.reason, caller.by)
+    return answer(ImportShape(**_facts(done)), 202)
+
+
 @routes.on("GET", "/v1/imports/<job>", "One import and how far it is", scope="stock:read")
 def one_import(job: PathId) -> OneImport:
     desk = wiring.import_desk()
@@ -215,6 +265,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "created_at": job.created_at,
         "by": job.by,
         "done_rows": int(data.get("done_rows", 0)),
+        "progress": _progress(job),
         "counts": _counts(data),
         "total_cost": money(int(data["total_cost"]), data["currency"]) if "total_cost" in data else None,
         "blocking": list(data.get("blocking") or ()),
@@ -223,8 +274,20 @@ def _facts(job: Job) -> dict[str, Any]:
         "samples": [SampleShape(**_as_int(sample)) for sample in data.get("sample") or ()],
         "left_out": [LeftOutShape(**_as_int(row)) for row in data.get("rejects") or ()],
         "batch": data.get("batch"),
+        "voided": data.get("voided"),
         "error": Failure(**data["error"]) if data.get("error") else None,
     }
+
+
+def _progress(job: Job) -> ProgressShape | None:
+    if job.state not in PHASES:
+        return None
+    data, undoing = job.data, job.state == "undoing"
+    done = int(data.get("voided" if undoing else "done_rows", 0))
+    rows, rate = data.get("accepted" if undoing else "rows"), data.get("rate")
+    left = max(rows - done, 0) if rows is not None else None
+    eta = None if left is None or not rate else -(-left // rate)
+    return ProgressShape(phase=PHASES[job.state], done_rows=done, rows=rows, rate=rate, eta_seconds=eta)
 
 
 def _counts(data: Mapping[str, Any]) -> CountsShape | None:

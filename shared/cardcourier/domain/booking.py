@@ -1,4 +1,4 @@
-"""What a change of a header, fact or unit means, and what it books: the rules of the ledger.
+"""What a change of a header, fact, unit or batch's chunk means, and what it books: the rules of the ledger.
 
     first payment              sale by line at list price, and the rest up to the amount that was paid
     further payment            adjustment
@@ -181,8 +181,23 @@ def _cost_leg(kind: LegKind, unit: Image) -> tuple[Leg, ...]:
     return (Leg(kind, cost, unit.get("ccy") or "", str(unit["line"]), unit.get("sku") or "", 1),)
 
 
+def _imported(_: Image, new: Image) -> Change:
+    return _stock("stock.imported", new)
+
+
+def _voided(_: Image, new: Image) -> Change:
+    return _stock("stock.voided", new)
+
+
+def _stock(kind: str, new: Image) -> Change:
+    """So many cards of a batch came in, or went out unsold."""
+    return Change(kind=kind, quantity=whole(new["n"]), sku=new["sku"], batch=new["batch"])
+
+
 _KINDS: Mapping[str, Callable[[Image, Image], Change]] = {
     "order": _header,
     "fact": _fact,
     "unit": _unit,
+    "import": _imported,
+    "void": _voided,
 }

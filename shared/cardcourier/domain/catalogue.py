@@ -139,7 +139,12 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One import. `cost` is what one card cost, in minor units of `currency`."""
+    """One import. `cost` is what one card cost and `face` its face value, where the file was silent;
+    `total_cost` and `total_face` are the sums over all imported cards, in minor units of `currency`.
+
+    `first_expiry` and `last_expiry` (epoch ms) are those of its cards that end. `voided` cards were taken off
+    sale when the import was undone; `state` then is `voiding` or `voided`, and else `open`.
+    """
 
     tenant: str
     id: str
@@ -152,6 +157,16 @@ class Batch:
     rejected: int = 0
     created_at: int = 0
     by: str = ""
+    supplier: str = ""
+    face: int | None = None
+    total_cost: int = 0
+    total_face: int = 0
+    first_expiry: int | None = None
+    last_expiry: int | None = None
+    note: str = ""
+    authorisation: str = ""
+    state: str = "open"
+    voided: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

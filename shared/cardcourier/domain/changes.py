@@ -1,4 +1,4 @@
-"""A change of one item of an order."""
+"""A change of one item of an order or of a batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Image = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One item of an order before and after a write, as plain values."""
+    """One item before and after a write, as plain values."""
 
     key: Mapping[str, str]
     before: Image | None
@@ -22,6 +22,11 @@ class Changed:
     def order(self) -> OrderKey:
         _, tenant, shop, order = self.key["pk"].split("#", 3)
         return OrderKey(tenant, shop, order)
+
+    @property
+    def of_order(self) -> bool:
+        """Whether it is an item of an order, and not of a batch."""
+        return self.key["pk"].startswith("O#")
 
     @property
     def newly_allocated(self) -> bool:

@@ -26,7 +26,7 @@ from cardcourier.domain.card_files import (
     records_of_cells,
 )
 from cardcourier.domain.cards import Card
-from cardcourier.domain.catalogue import Product, Tenant
+from cardcourier.domain.catalogue import Job, Product, Tenant
 from cardcourier.domain.stock import Marker
 from cardcourier.errors import Refused
 
@@ -190,12 +190,41 @@ class NewCard:
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """What came of some rows: the ids of the cards that are in stock now, the rows whose cards were there
-    before, and how many rows were refused, by code.
+    before, and how many rows were refused, by code. `cost` and `face` are sums over the cards, in minor
+    units; `first` and `last` the earliest and latest end of their validity (epoch ms), if any ends.
     """
 
     cards: tuple[str, ...]
     duplicates: tuple[int, ...]
     refused: Mapping[str, int]
+    cost: int = 0
+    face: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    @classmethod
+    def of(
+        cls, brought: Sequence[tuple[str, CardRow]], duplicates: Iterable[int], bad: Iterable[BadRow]
+    ) -> Self:
+        """What came of rows of which those `brought` are in stock now."""
+        ends = [row.expires_at for _, row in brought if row.expires_at is not None]
+        return cls(
+            tuple(card for card, _ in brought),
+            tuple(sorted(duplicates)),
+            Counter(row.code for row in bad),
+            sum(row.cost or 0 for _, row in brought),
+            sum(row.face or 0 for _, row in brought),
+            min(ends, default=None),
+            max(ends, default=None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What became of a chunk's cards when its import was undone: so many are void, the others were sold."""
+
+    voided: int
+    sold: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +238,11 @@ class Counts:
     expired: int
     bad: int
     codes: dict[str, int]
+
+
+def batch_of(job: Job) -> str:
+    """The batch of an import; a job taken up again fills the same one."""
+    return f"b-{job.id}"
 
 
 def counts_of(accepted: int, codes: Mapping[str, int]) -> Counts:
@@ -233,6 +267,21 @@ def total_of(chunks: Iterable[Chunk]) -> Counts:
         codes.update(chunk.refused)
         codes["E_DUP_STOCK"] += len(chunk.duplicates)
     return counts_of(accepted, codes)
+
+
+def sums_of(chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """What the cards of a batch cost and are worth, and when they end, by a batch's names for it."""
+    return {
+        "total_cost": sum(chunk.cost for chunk in chunks),
+        "total_face": sum(chunk.face for chunk in chunks),
+        "first_expiry": min((c.first for c in chunks if c.first is not None), default=None),
+        "last_expiry": max((c.last for c in chunks if c.last is not None), default=None),
+    }
+
+
+def rate_of(done: int, milliseconds: int) -> int:
+    """Rows a second."""
+    return done * 1000 // max(milliseconds, 1)
 
 
 def in_stock(row: CardRow) -> BadRow:

@@ -1,10 +1,11 @@
-"""The journal: one line per transition of an order, with who, why, and its money.
+"""The journal: one line per transition of an order, with who, why, and its money, and per movement of stock.
 
 A line is derived from the old and the new image of one item and from nothing else. Its time and its
 id come from the item, so a replayed stream record gives the same line again:
 
     id     <at, 13 digits>#<item>#<ver, 6 digits>
     item   <shop>/<order>/H    <shop>/<order>/F/<kind>/<id>    <shop>/<order>/U/<line>/<nnnn>
+           stock/<batch>/M/<chunk>    stock/<batch>/V/<chunk>    cards that came in, and that were voided
     home   day = UTC day of `at`, lane = crc32("<shop>/<order>") % LANES
 
 Every rise of an item's `ver` gives exactly one line, so the lines of one item count 1, 2, 3 … without
@@ -106,7 +107,7 @@ def days_between(start: int, end: int) -> Iterator[str]:
 
 
 def lines_of(before: Image | None, after: Image | None, key: Mapping[str, str]) -> tuple[JournalLine, ...]:
-    """The lines one change of a header, fact or unit gives: none, or one.
+    """The lines one change of a header, fact, unit or chunk of a batch gives: none, or one.
 
     `before` and `after` are the plain images of the item, `key` its `pk` and `sk`. A write that does
     not raise `ver` (a timer, a view counted) and the removal of an item give none.
@@ -114,8 +115,11 @@ def lines_of(before: Image | None, after: Image | None, key: Mapping[str, str]) 
     change = change_of(before, after)
     if after is None or change is None:
         return ()
-    shop, order, at, ver = after["shop"], after["order"], whole(after["at"]), ver_of(after)
-    item = f"{shop}/{order}/{key['sk'].replace('#', '/')}"
+    at, ver = whole(after["at"]), ver_of(after)
+    # A movement of stock belongs to its batch, and to no order.
+    shop, order = after.get("shop") or "", after.get("order") or ""
+    home = f"{shop}/{order}" if order else f"stock/{after['batch']}"
+    item = f"{home}/{key['sk'].replace('#', '/')}"
     return (
         JournalLine(
             id=f"{at:013d}#{item}#{ver:06d}",

@@ -42,7 +42,9 @@ class Projector:
         lines = [line for _, of_change in told for line in of_change]
         self.journal.put_lines(lines, now=self.clock())
         # A timer that went or was pushed shows in no list.
-        touched = list(dict.fromkeys(change.order for change, of_change in told if of_change))
+        touched = list(
+            dict.fromkeys(change.order for change, of_change in told if of_change and change.of_order)
+        )
         found = self.orders.snapshots(touched)
         self.views.put_orders([order_row(header, units) for header, units in found.values()])
         self.views.put_last4(

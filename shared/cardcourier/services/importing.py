@@ -23,23 +23,29 @@ from cardcourier.domain.imports import (
     Row,
     Source,
     Terms,
+    batch_of,
     counts_of,
     in_stock,
+    rate_of,
+    sums_of,
     total_of,
 )
+from cardcourier.domain.protocol import Actor
 from cardcourier.domain.rejects import Rejects
 from cardcourier.domain.states import Room
-from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
+from cardcourier.errors import NotFound, Refused
+from cardcourier.services.import_steps import Steps
 from cardcourier.services.stocking import Entry, Stocker
 
 WORKERS = 4
-ROUNDS = 12
 RESTOCK_EVERY = 10_000
+TELL_EVERY = 10
+"""Chunks of a preview between two words on how far it is."""
 
 TO_PREVIEW = frozenset({"created", "previewing"})
-TO_COMMIT = frozenset({"previewed", "committing"})
+TO_COMMIT = frozenset({"previewed", "committing", "cancelling"})
 ALREADY = "file_already_imported"
-BRINGS_IN = frozenset({"committing", "committed"})
+BRINGS_IN = frozenset({"committing", "cancelling", "committed"})
 
 
 class Documents(Protocol):
@@ -78,11 +84,6 @@ class Restock(Protocol):
     def room(self, tenant: str, room: Room, ref: str, delay: int) -> None: ...
 
 
-def batch_of(job: Job) -> str:
-    """The batch of an import; a job taken up again fills the same one."""
-    return f"b-{job.id}"
-
-
 @dataclass(frozen=True, slots=True)
 class Importer:
     """Previews and commits imports. A job that can never succeed ends as `failed` with the reason."""
@@ -103,83 +104,46 @@ class Importer:
 
         Raises NotFound when there is no such job, Unavailable when asking again may help.
         """
-        return self._step(tenant, job_id, rid, TO_PREVIEW, self._preview)
+        return self.steps.take(tenant, job_id, rid, TO_PREVIEW, self._preview, partial(self._settle, rid=rid))
 
     def commit(self, tenant: str, job_id: str, rid: str, until: int) -> Job:
         """Write the file's cards into stock; returns the job as it stands then.
 
-        Is it `committing` still, time (`until`, epoch ms) was up: call again, the work goes on where it
-        stopped. Raises NotFound when there is no such job, Unavailable when asking again may help.
+        Is it `committing` or `cancelling` still, time (`until`, epoch ms) was up: call again, it goes on
+        where it stopped. Raises NotFound when there is no such job, Unavailable when asking again may help.
         """
-        return self._step(tenant, job_id, rid, TO_COMMIT, partial(self._commit, until=until))
+        step = partial(self._commit, until=until)
+        job = self.steps.take(tenant, job_id, rid, TO_COMMIT, step, partial(self._settle, rid=rid))
+        if job.state == "cancelled":
+            # Somebody ended it while our last chunk was under way: that chunk counts.
+            return self.steps.note(job, rid, "cancelled", **self._settle(job, rid))
+        return job
 
-    # -- the life of a job ----------------------------------------------------------------------
-
-    def _step(
-        self, tenant: str, job_id: str, rid: str, states: frozenset[str], step: Callable[[Job, str], Job]
-    ) -> Job:
-        """Take the step; whenever somebody else moved the job, look anew at where it stands."""
-        for _ in range(ROUNDS):
-            job = self.documents.job(tenant, job_id)
-            if job.state not in states:
-                return job
-            try:
-                return self._step_or_fail(job, rid, step)
-            except Conflict:
-                continue
-        raise Unavailable("job_busy", "Others work on this import; try again.")
-
-    def _step_or_fail(self, job: Job, rid: str, step: Callable[[Job, str], Job]) -> Job:
-        try:
-            return step(job, rid)
-        except Refused as refused:
-            job = self.documents.job(job.tenant, job.id)
-            if job.state not in TO_PREVIEW | TO_COMMIT:
-                return job
-            error = {"code": refused.code, "detail": refused.detail}
-            return self._note(job, rid, "failed", error=error, **self._settle(job, rid))
-
-    def _note(self, job: Job, rid: str, state: str, **facts: Any) -> Job:
-        """Keep facts with the job. Raises Conflict when somebody else moved it to another state."""
-        for _ in range(ROUNDS):
-            noted = replace(job, state=state, data={**job.data, **facts})
-            try:
-                return self.documents.change_job(noted, self.clock(), rid)
-            except Conflict:
-                fresh = self.documents.job(job.tenant, job.id)
-                if fresh.state != job.state:
-                    raise
-                job = fresh
-        raise Unavailable("job_busy", "Others work on this import; try again.")
-
-    def _progress(self, job: Job, rid: str, **facts: int) -> Job:
-        """Say how far the work is; when another worker just did, its word is good enough."""
-        try:
-            return self.documents.change_job(replace(job, data={**job.data, **facts}), self.clock(), rid)
-        except Conflict:
-            fresh = self.documents.job(job.tenant, job.id)
-            if fresh.state != job.state:
-                raise
-            return fresh
+    @property
+    def steps(self) -> Steps:
+        return Steps(self.documents, self.clock)
 
     # -- preview --------------------------------------------------------------------------------
 
     def _preview(self, job: Job, rid: str) -> Job:
         if job.state == "created":
-            job = self._note(job, rid, "previewing")
+            job = self.steps.note(job, rid, "previewing")
         with self._file(job) as file:
             return self._look_through(job, rid, file)
 
     def _look_through(self, job: Job, rid: str, file: CardFile) -> Job:
         product, tenant = self._about(job)
         terms = Terms.for_job(job.data, product, tenant, self.clock(), self.chunk)
-        tally, rejects = Tally(file.layout), Rejects(tenant.language)
+        tally, rejects, began = Tally(file.layout), Rejects(tenant.language), self.clock()
         with ThreadPoolExecutor(WORKERS) as workers:
             entry = Entry(product=product, batch=batch_of(job), terms=terms, workers=workers)
-            for rows in file.chunks(terms, self._salt()):
+            for number, rows in enumerate(file.chunks(terms, self._salt()), 1):
                 self._count(entry, rows, tally, rejects)
+                if number % TELL_EVERY == 0:
+                    rate = rate_of(number * self.chunk, self.clock() - began)
+                    job = self.steps.progress(job, rid, done_rows=number * self.chunk, rate=rate)
         found, holder = tally.preview(), self.documents.file_job(job.tenant, file.sha256)
-        return self._note(
+        return self.steps.note(
             job,
             rid,
             "previewed",
@@ -191,6 +155,7 @@ class Importer:
             blocking=[*found.blocking, *([ALREADY] if self._brings_in(job, holder) else [])],
             understood=file.understood(),
             sha256=file.sha256,
+            done_rows=0,
             reject_file=self._keep(job, rejects),
         )
 
@@ -230,8 +195,10 @@ class Importer:
                 workers=workers,
                 until=until,
                 key=self._batch_key(job),
+                actor=Actor(job.by, self.clock(), rid),
             )
-            return self._write(job, rid, entry, file, Rejects(tenant.language))
+            write = self._stop if job.state == "cancelling" else self._write
+            return write(job, rid, entry, file, Rejects(tenant.language))
 
     def _claim(self, job: Job, rid: str) -> None:
         """One file is brought in by one job of a tenant; a job that failed or never began gives way."""
@@ -256,7 +223,8 @@ class Importer:
 
     def _write(self, job: Job, rid: str, entry: Entry, file: CardFile, rejects: Rejects) -> Job:
         done = self.stocker.stock.chunks(entry.tenant, entry.batch)
-        seen = told = 0
+        seen = written = told = 0
+        began = self.clock()
         for number, rows in enumerate(file.chunks(entry.terms, self._salt())):
             seen += len(rows)
             chunk = done.get(number) or self.stocker.bring_in(entry, number, rows)
@@ -264,25 +232,43 @@ class Importer:
                 rejects.add(bad)
             if number in done:
                 continue
-            job = self._progress(job, rid, done_rows=seen, chunk=number + 1)
+            written += len(rows)
+            rate = rate_of(written, self.clock() - began)
+            job = self.steps.progress(job, rid, done_rows=seen, chunk=number + 1, rate=rate)
             told = self._tell(entry.product, told)
             if self.clock() > entry.until:
                 return job
+        return self._end(job, rid, "committed", entry, rejects)
+
+    def _stop(self, job: Job, rid: str, entry: Entry, file: CardFile, rejects: Rejects) -> Job:
+        """End a cancelled import. What is in stock stays there; a chunk that was begun is finished."""
+        done = self.stocker.stock.chunks(entry.tenant, entry.batch)
+        for number, rows in enumerate(file.chunks(entry.terms, self._salt())):
+            if number not in done and not self.stocker.judge(entry, rows).ours:
+                break
+            chunk = done.get(number) or self.stocker.bring_in(entry, number, rows)
+            for bad in _left_out(rows, chunk):
+                rejects.add(bad)
+        return self._end(job, rid, "cancelled", entry, rejects)
+
+    def _end(self, job: Job, rid: str, state: str, entry: Entry, rejects: Rejects) -> Job:
         facts = self._settle(job, rid)
         reject_file = self._keep(job, rejects)
         self._tell(entry.product)
-        return self._note(job, rid, "committed", reject_file=reject_file, **facts)
+        return self.steps.note(job, rid, state, reject_file=reject_file, **facts)
 
     def _settle(self, job: Job, rid: str) -> dict[str, Any]:
         """Count what came of the import so far, from its chunks alone, and say so on the batch."""
         if "terms" not in job.data:
             return {}
-        counts = total_of(self.stocker.stock.chunks(job.tenant, batch_of(job)).values())
+        chunks = list(self.stocker.stock.chunks(job.tenant, batch_of(job)).values())
+        counts = total_of(chunks)
         batch = replace(
             _batch(job),
             imported=counts.accepted,
             duplicates=counts.duplicates_in_file + counts.duplicates_in_stock,
             rejected=counts.bad + counts.expired,
+            **sums_of(chunks),
         )
         self.documents.count_batch(batch, self.clock(), rid)
         return {**asdict(counts), "done_rows": counts.rows}
@@ -329,6 +315,9 @@ def _batch(job: Job) -> Batch:
         file_name=job.data["file_name"],
         cost=terms.cost,
         currency=terms.currency,
+        face=terms.face,
+        note=job.data.get("note") or "",
+        supplier=job.data.get("supplier") or "",
         created_at=terms.now,
         by=job.by,
     )

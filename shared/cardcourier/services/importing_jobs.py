@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 from cardcourier.domain.card_files import Layout
 from cardcourier.domain.catalogue import Job
+from cardcourier.domain.free_text import without_cards
 from cardcourier.domain.kept import Act
 from cardcourier.domain.money import currency_code
-from cardcourier.errors import Conflict, NotFound, Refused
+from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
 
 KIND = "import"
 PREFIX = "imp-"
@@ -18,11 +19,15 @@ MOST_FILE = 134_217_728
 """Bytes of an uploaded file: a million cards with number, code and date fit in, whatever the kind of file."""
 UPLOAD_SECONDS = 900
 LINK_SECONDS = 300
-BEGUN = frozenset({"committing", "committed"})
+ROUNDS = 12
+BEGUN = frozenset({"committing", "cancelling", "committed", "cancelled", "undoing", "undone"})
+IN_STOCK = frozenset({"committed", "cancelled", "failed"})
+"""States in which cards of an import may lie in stock, and nobody brings in more."""
 
 
 class Jobs(Protocol):
     def job(self, tenant: str, job: str) -> Job: ...
+    def change_job(self, job: Job, now: int, by: str) -> Job: ...
     def add_job(self, job: Job, now: int) -> None: ...
     def has_product(self, tenant: str, sku: str) -> bool: ...
 
@@ -106,7 +111,7 @@ class ImportDesk:
         """Have the file looked through. Raises NotFound, Conflict when it is not there or already in work."""
         job = self.get(tenant, job_id)
         if job.state in BEGUN:
-            raise Conflict("already_committed", "This import was committed; look at its counts.")
+            raise Conflict("already_committed", f"This import is {job.state}; look at its counts.")
         if job.state == "created" and self.files.size(job.data["object_key"]) is None:
             raise Conflict("not_uploaded", "The file is not there yet; upload it with the form first.")
         if job.state in ("created", "previewing"):
@@ -126,6 +131,52 @@ class ImportDesk:
             raise Refused("blocked", f"The preview forbids it: {', '.join(blocking)}.")
         self.queue.send({"kind": "commit", "tenant": tenant, "job": job_id})
         return replace(job, state="committing")
+
+    def cancel(self, tenant: str, job_id: str, by: str) -> Job:
+        """Bring in no more: what is in stock by then stays. Raises NotFound, Conflict when it is too late."""
+
+        def move(job: Job) -> Job | None:
+            if job.state in ("created", "previewing", "previewed"):
+                return replace(job, state="cancelled")
+            if job.state == "committing":
+                return replace(job, state="cancelling")
+            if job.state not in ("cancelling", "cancelled"):
+                raise Conflict("too_late", f"This import is {job.state}; undo it to take its cards off sale.")
+            return None
+
+        job = self._move(tenant, job_id, by, move)
+        if job.state == "cancelling":
+            self.queue.send({"kind": "commit", "tenant": tenant, "job": job_id})
+        return job
+
+    def undo(self, tenant: str, job_id: str, why: str, by: str) -> Job:
+        """Have every card that is still on sale voided. Raises NotFound, Conflict when nothing came in."""
+
+        def move(job: Job) -> Job | None:
+            if job.state in IN_STOCK and "terms" in job.data:
+                undo = {"by": by, "why": without_cards(why)}
+                return replace(job, state="undoing", data={**job.data, "undo": undo})
+            if job.state not in ("undoing", "undone"):
+                raise Conflict("not_committed", f"This import is {job.state}; there is nothing to undo.")
+            return None
+
+        job = self._move(tenant, job_id, by, move)
+        if job.state == "undoing":
+            self.queue.send({"kind": "undo", "tenant": tenant, "job": job_id})
+        return job
+
+    def _move(self, tenant: str, job_id: str, by: str, move: Callable[[Job], Job | None]) -> Job:
+        """Move a job from wherever it stands; None leaves it there."""
+        for _ in range(ROUNDS):
+            job = self.get(tenant, job_id)
+            moved = move(job)
+            if moved is None:
+                return job
+            try:
+                return self.jobs.change_job(moved, self.clock(), by)
+            except Conflict:
+                continue
+        raise Unavailable("job_busy", "Others work on this import; try again.")
 
     def reject_link(self, job: Job) -> str | None:
         """A link of five minutes to the rows that were left out, if there are any."""

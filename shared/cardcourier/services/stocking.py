@@ -5,10 +5,9 @@ the same time, tells its own earlier success from a duplicate and leaves behind 
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random, SystemRandom
 from typing import Protocol
@@ -17,16 +16,16 @@ from cardcourier.domain.card_files import BadRow, CardRow, head, identity
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product
 from cardcourier.domain.imports import Chunk, NewCard, Origin, Row, Terms, tail
-from cardcourier.domain.protocol import Pool
+from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.stock import Marker, bucket_of
-from cardcourier.errors import Unavailable
+from cardcourier.services.patience import Patience
 
 LOT = 50
 """Cards of one transaction, which holds 100 items at most."""
 
 LOOK_UP = 100
-TRIES = 9
-MOST_WAIT = 5.0
+NOBODY = Actor("", 0, "")
+"""Who only looks, and writes nothing."""
 
 
 class Stock(Protocol):
@@ -36,7 +35,7 @@ class Stock(Protocol):
     def put(
         self, pool: Pool, batch: str, cards: Sequence[NewCard], key: bytes, now: int
     ) -> dict[str, Origin]: ...
-    def put_chunk(self, tenant: str, batch: str, number: int, chunk: Chunk, now: int) -> None: ...
+    def put_chunk(self, pool: Pool, batch: str, number: int, chunk: Chunk, actor: Actor) -> None: ...
     def chunks(self, tenant: str, batch: str) -> dict[int, Chunk]: ...
 
 
@@ -53,6 +52,7 @@ class Entry:
     terms: Terms
     workers: Executor
     until: int = 0
+    actor: Actor = NOBODY
     key: bytes = field(default=b"", repr=False)
 
     @property
@@ -108,12 +108,9 @@ class Stocker:
         new = [self._new_card(entry, card_id, row) for card_id, row in judged.new]
         lots = [new[at : at + self.lot] for at in range(0, len(new), self.lot)]
         late = {row for rows in entry.workers.map(partial(self._put, entry), lots) for row in rows}
-        chunk = Chunk(
-            tuple(card_id for card_id, row in judged.ours + judged.new if row.row not in late),
-            tuple(sorted({row.row for row in judged.known} | late)),
-            Counter(bad.code for bad in judged.refused),
-        )
-        self.stock.put_chunk(entry.tenant, entry.batch, number, chunk, self.clock())
+        brought = [(card_id, row) for card_id, row in judged.ours + judged.new if row.row not in late]
+        chunk = Chunk.of(brought, {row.row for row in judged.known} | late, judged.refused)
+        self.stock.put_chunk(entry.pool, entry.batch, number, chunk, replace(entry.actor, now=self.clock()))
         return chunk
 
     def _put(self, entry: Entry, cards: list[NewCard]) -> list[int]:
@@ -123,16 +120,10 @@ class Stocker:
         does the same at once: it counts as brought in, and its marker went in, or was sold, with it.
         """
         late: list[int] = []
-        tries = 0
+        patience = Patience(self.clock, self.random, self.sleep)
         while cards:
-            try:
-                there = self.stock.put(entry.pool, entry.batch, cards, entry.key, self.clock())
-            except Unavailable:
-                tries += 1
-                if tries == TRIES or self.clock() > entry.until:
-                    raise
-                self.sleep(self.random.random() * min(MOST_WAIT, 0.05 * 2**tries))
-                continue
+            put = partial(self.stock.put, entry.pool, entry.batch, cards, entry.key, self.clock())
+            there = patience.ask(put, entry.until)
             if not there:
                 break
             late += [new.row for new in cards if not _is_ours(there, new.marker.card, entry.batch, new.row)]

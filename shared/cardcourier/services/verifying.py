@@ -27,7 +27,7 @@ from cardcourier.domain.states import State
 PARTS = 128
 LOOKS = 3
 MOST_SUSPECTS = 100_000
-COMMITTING = "committing"
+IN_WORK = frozenset({"committing", "cancelling"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def _take(seen: Seen, look: _Look, told: "_Told", parts: "_Parts") -> None:
             look.checked.batches += 1
             told.batches[seen.tenant, seen.id] = (seen.imported, seen.sku)
         case Job():
-            if seen.state == COMMITTING and seen.data.get("batch"):
+            if seen.state in IN_WORK and seen.data.get("batch"):
                 told.in_work.add((seen.tenant, str(seen.data["batch"])))
 
 

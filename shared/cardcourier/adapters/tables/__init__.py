@@ -35,7 +35,9 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     idempotency      C#<t>                       IDEM#<hash>             - (time to live)
     listing          L#<t>#<shop>                <item>#<variant>#<row>  -
     batch content    B#<t>#<batch>               M#<chunk>               -
-    burnt card       X#<t>#<card>                X                       -
+    undone chunk     B#<t>#<batch>               V#<chunk>               -
+    closed batch     B#<t>#<batch>               VOID                    -
+    burnt, void card X#<t>#<card>                X                       -
 
 vault     V#<t>#<card> → ciphertext
 journal   J#<t>#<day>#<lane> / <at>#<item>#<ver>; LATE#<t>; SEAL#<t>

@@ -54,7 +54,7 @@ class HistoryTable:
         for item in self.table.query_page(request)["Items"]:
             return keys.order_of(item["pk"]["S"])
         burnt = self.table.get(keys.burnt(tenant, card))
-        if burnt is None:
+        if burnt is None or "unit" not in burnt:
             return None
         shop, _, rest = burnt["unit"]["S"].partition("/")
         return OrderKey(tenant, shop, rest.rpartition("/")[0])

@@ -104,6 +104,14 @@ def batch_chunk(tenant: str, batch: str, chunk: int) -> Key:
     return f"B#{tenant}#{batch}", f"M#{chunk:06d}"
 
 
+def gone_chunk(tenant: str, batch: str, chunk: int) -> Key:
+    return f"B#{tenant}#{batch}", f"V#{chunk:06d}"
+
+
+def closed(tenant: str, batch: str) -> Key:
+    return f"B#{tenant}#{batch}", "VOID"
+
+
 def search(tenant: str, digest: str) -> str:
     return f"K#{tenant}#{digest}"
 

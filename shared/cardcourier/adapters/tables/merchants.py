@@ -162,6 +162,11 @@ class MerchantsTable:
     def job(self, tenant: str, job: str) -> Job:
         return self._kept(Job, job_key(tenant, job), "job").thing
 
+    def change_job(self, job: Job, now: int, by: str) -> Job:
+        """Keep a job as it is now, provided that nobody changed it since; raises Conflict."""
+        self.catalogue.change(job_key(job.tenant, job.id), job, job.ver, now, by)
+        return replace(job, ver=job.ver + 1)
+
     def add_job(self, job: Job, now: int) -> None:
         """A repeat of the same request finds its job there and leaves it."""
         try:

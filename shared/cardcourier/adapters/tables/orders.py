@@ -29,9 +29,11 @@ from cardcourier.adapters.tables.records import (
     room_index_of,
     unit_of,
     unit_record,
+    void_record,
 )
 from cardcourier.adapters.tables.writes import (
     Change,
+    Check,
     ConditionFailed,
     Delete,
     Item,
@@ -346,14 +348,22 @@ class OrdersTable:
     # -- units: giving back, burning, replacing --------------------------------------------------
 
     def return_card(self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor) -> Unit | Lost:
-        """W13: an unseen card goes back to the pool and the unit becomes RETURNED."""
+        """W13: an unseen card goes back to the pool and the unit becomes RETURNED.
+
+        Of a closed batch no card goes back: it is void instead, with the same condition on the unit.
+        """
         condition = (
             UnitRecord.st.is_in(*_UNSEEN)
             & (UnitRecord.card == seen.card)
             & UnitRecord.exposed_at.does_not_exist()
         )
         back = marker_record(marker, pool.tenant, pool.sku, pool.epoch)
-        return self._let_go(unit, condition, Put(back, MarkerRecord.pk.does_not_exist()), actor)
+        is_open = Check(keys.closed(pool.tenant, marker.batch), Record.pk.does_not_exist())
+        try:
+            return self._let_go(unit, condition, Put(back, MarkerRecord.pk.does_not_exist()), actor, is_open)
+        except _BatchClosed:
+            void = void_record(pool, marker, actor)
+            return self._let_go(unit, condition, Put(void, BurntRecord.pk.does_not_exist()), actor)
 
     def burn(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost:
         """W14: a card that was shown never goes back: the unit becomes REFUNDED, the card burnt."""
@@ -362,7 +372,9 @@ class OrdersTable:
         )
         return self._let_go(unit, condition, Put(_burnt(seen, actor), BurntRecord.pk.does_not_exist()), actor)
 
-    def _let_go(self, unit: Unit, condition: Condition, other: Put, actor: Actor) -> Unit | Lost:
+    def _let_go(
+        self, unit: Unit, condition: Condition, other: Put, actor: Actor, *checks: Check
+    ) -> Unit | Lost:
         actions = [
             *_moved(unit, actor),
             UnitRecord.gen.set(unit.gen),
@@ -373,12 +385,15 @@ class OrdersTable:
         ]
         change = Change(keys.unit(unit.key, unit.line, unit.n), actions, condition)
         try:
-            transact(self.table.client, (self.table, change), (self.table, other))
+            guards = [(self.table, check) for check in checks]
+            transact(self.table.client, (self.table, change), (self.table, other), *guards)
         except TransactionLost as lost:
-            of_unit, of_other = lost.reasons
+            of_unit, of_other, *of_checks = lost.reasons
             if of_unit.failed:
                 old = unit_of(of_unit.old) if of_unit.old else None
                 return Lost(old)
+            if any(reason.failed for reason in of_checks):
+                raise _BatchClosed from lost
             if of_other.failed:
                 raise AssertionError(f"card of {unit.name} has two homes") from lost
             raise busy(lost) from lost
@@ -523,6 +538,10 @@ class OrdersTable:
         except ConditionFailed:
             return False
         return True
+
+
+class _BatchClosed(Exception):
+    """The batch of a card is being undone."""
 
 
 def busy(lost: TransactionLost) -> Exception:

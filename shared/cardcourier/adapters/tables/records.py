@@ -15,6 +15,7 @@ from pynamodb.models import Model
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.writes import Item
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Step, Unit
+from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.states import WAITING, Room, State
 from cardcourier.domain.stock import Marker
 
@@ -118,13 +119,25 @@ class MarkerRecord(Record):
     exp = NumberAttribute(null=True)
 
 
+class StockRecord(Record):
+    """What the journal reads of cards that came in or went out together: `n` cards of a batch."""
+
+    kind = UnicodeAttribute(null=True)
+    t = UnicodeAttribute(null=True)
+    batch = UnicodeAttribute(null=True)
+    sku = UnicodeAttribute(null=True)
+    n = NumberAttribute(null=True)
+
+
 class RoomRecord(Record):
     touched_at = NumberAttribute()
 
 
 class BurntRecord(Record):
+    """A card that is never sold again: burnt with the unit that held it, or void, without one."""
+
     card = UnicodeAttribute()
-    unit = UnicodeAttribute()
+    unit = UnicodeAttribute(null=True)
     batch = UnicodeAttribute(null=True)
     sku = UnicodeAttribute(null=True)
 
@@ -254,6 +267,26 @@ def room_index_of(key: OrderKey, room: Room, ref: str) -> str:
 def order_names(key: OrderKey, kind: str) -> dict[str, Any]:
     """What every item of an order says of itself, for the journal."""
     return {"kind": kind, "t": key.tenant, "shop": key.shop, "order": key.order}
+
+
+def stock_names(kind: str, pool: Pool, batch: str, count: int, actor: Actor) -> dict[str, Any]:
+    """What a movement of stock says of itself, for the journal; it is written once."""
+    names = {"kind": kind, "t": pool.tenant, "batch": batch, "sku": pool.sku, "n": count}
+    return {**names, "ver": 1, "at": actor.now, "by": actor.by, "why": actor.why or None, "rid": actor.rid}
+
+
+def void_record(pool: Pool, marker: Marker, actor: Actor) -> BurntRecord:
+    """A card that was never handed over and never will be."""
+    return BurntRecord(
+        *keys.burnt(pool.tenant, marker.card),
+        card=marker.card,
+        batch=marker.batch,
+        sku=pool.sku,
+        at=actor.now,
+        by=actor.by,
+        why=actor.why or None,
+        rid=actor.rid,
+    )
 
 
 def plan_value(plan: tuple[Part, ...] | None) -> list[dict[str, Any]] | None:

@@ -4,9 +4,10 @@ import base64
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pynamodb.attributes import BinaryAttribute, JSONAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import (
@@ -17,7 +18,13 @@ from cardcourier.adapters.tables.catalogue import (
     tenant_key,
 )
 from cardcourier.adapters.tables.orders import busy
-from cardcourier.adapters.tables.records import MarkerRecord, Record, marker_record
+from cardcourier.adapters.tables.records import (
+    MarkerRecord,
+    Record,
+    StockRecord,
+    marker_record,
+    stock_names,
+)
 from cardcourier.adapters.tables.writes import (
     ConditionFailed,
     Item,
@@ -30,19 +37,25 @@ from cardcourier.adapters.tables.writes import (
 from cardcourier.adapters.vault import VaultRecord, record_of
 from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
 from cardcourier.domain.imports import Chunk, NewCard, Origin
-from cardcourier.domain.protocol import Pool
-from cardcourier.errors import Conflict
+from cardcourier.domain.protocol import Actor, Pool
+from cardcourier.errors import Conflict, Unavailable
 
 ID_PREFIX, ID_LETTERS, ID_BYTES = "c1", 26, 17
+ROUNDS = 12
 UNKNOWN = Origin("", 0)
+COUNTED = ("imported", "duplicates", "rejected", "total_cost", "total_face", "first_expiry", "last_expiry")
 
 
-class ChunkRecord(Record):
+class ChunkRecord(StockRecord):
     """`cards`: the ids that are in stock, 17 bytes each; `known`: row numbers, 4 bytes each."""
 
     cards = BinaryAttribute(legacy_encoding=False)
     known = BinaryAttribute(legacy_encoding=False)
     refused = JSONAttribute()
+    cost = NumberAttribute(null=True)
+    face = NumberAttribute(null=True)
+    first = NumberAttribute(null=True)
+    last = NumberAttribute(null=True)
 
 
 class FileRecord(Record):
@@ -87,14 +100,18 @@ class StockEntryTable:
             return there
         return {}
 
-    def put_chunk(self, tenant: str, batch: str, number: int, chunk: Chunk, now: int) -> None:
-        """Keep what came of a chunk. Whoever was first wrote the same."""
+    def put_chunk(self, pool: Pool, batch: str, number: int, chunk: Chunk, actor: Actor) -> None:
+        """Keep what came of a chunk, which is also told to the journal. Whoever was first wrote the same."""
         record = ChunkRecord(
-            *keys.batch_chunk(tenant, batch, number),
+            *keys.batch_chunk(pool.tenant, batch, number),
+            **stock_names("import", pool, batch, len(chunk.cards), actor),
             cards=b"".join(map(_packed, chunk.cards)),
             known=struct.pack(f">{len(chunk.duplicates)}I", *chunk.duplicates),
             refused=dict(chunk.refused),
-            at=now,
+            cost=chunk.cost,
+            face=chunk.face,
+            first=chunk.first,
+            last=chunk.last,
         )
         try:
             self.main.write(Put(record, ChunkRecord.pk.does_not_exist()))
@@ -145,8 +162,20 @@ class ImportDocuments:
         if not seen:
             return self.catalogue.put_new([(key, batch)], now, by)
         kept = self.catalogue.need(Batch, key)
-        counted = replace(kept, imported=batch.imported, duplicates=batch.duplicates, rejected=batch.rejected)
+        counted = replace(kept, **{name: getattr(batch, name) for name in COUNTED})
         return self.catalogue.change(key, counted, seen, now, by)
+
+    def mark_batch(self, tenant: str, batch: str, now: int, by: str, **facts: Any) -> None:
+        """Set these facts of a batch and leave the rest of it alone. Raises NotFound, Conflict."""
+        key = batch_key(tenant, batch)
+        for _ in range(ROUNDS):
+            seen = self.catalogue.version(key)
+            marked = replace(self.catalogue.need(Batch, key), **facts)
+            try:
+                return self.catalogue.change(key, marked, seen, now, by)
+            except Conflict:
+                continue
+        raise Unavailable("batch_busy", "Others change this batch; try again.")
 
     def file_job(self, tenant: str, sha256: str) -> str:
         """The job that imported, or is importing, a file with these bytes; empty if there is none."""
@@ -195,4 +224,16 @@ def _chunk(item: Item) -> Chunk:
     record = ChunkRecord.from_raw_data(item)
     cards = [record.cards[at : at + ID_BYTES] for at in range(0, len(record.cards), ID_BYTES)]
     known = struct.unpack(f">{len(record.known) // 4}I", record.known)
-    return Chunk(tuple(map(_unpacked, cards)), known, record.refused)
+    return Chunk(
+        tuple(map(_unpacked, cards)),
+        known,
+        record.refused,
+        int(record.cost or 0),
+        int(record.face or 0),
+        _int(record.first),
+        _int(record.last),
+    )
+
+
+def _int(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -51,6 +51,14 @@ class Delete:
     condition: Condition | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Leave an item alone, but let the transaction happen only on a condition of it."""
+
+    key: Key
+    condition: Condition
+
+
 Write = Put | Change | Delete
 
 
@@ -183,7 +191,7 @@ class Table:
         return answer
 
 
-def transact(client: Any, *parts: tuple[Table, Write]) -> None:
+def transact(client: Any, *parts: tuple[Table, Write | Check]) -> None:
     """Send all writes or none. Raises TransactionLost with one reason per write."""
     items = []
     for table, write in parts:
@@ -207,7 +215,7 @@ def item_of(record: Model) -> Item:
     return record.serialize()
 
 
-def _request(write: Write, table: str) -> tuple[str, dict[str, Any]]:
+def _request(write: Write | Check, table: str) -> tuple[str, dict[str, Any]]:
     names: dict[str, str] = {}
     values: dict[str, Any] = {}
     request: dict[str, Any] = {
@@ -222,6 +230,9 @@ def _request(write: Write, table: str) -> tuple[str, dict[str, Any]]:
             verb = "Update"
             request["Key"] = _key(key)
             request["UpdateExpression"] = Update(*actions).serialize(names, values)
+        case Check(key):
+            verb = "ConditionCheck"
+            request["Key"] = _key(key)
         case Delete(key):
             verb = "Delete"
             request["Key"] = _key(key)
