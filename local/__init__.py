@@ -8,7 +8,7 @@
     processes, environment    both ends of those processes
     http, queues, streams, schedules    what calls them
     faults, lossy    trouble on purpose, around a call and inside of it
-    mailbox     the mails that would have been sent
+    desk        the pages beside the API: mailbox and status
     cloud       all of it started, watched and stopped
 
 Product code never imports this package, and this package knows the product by its template alone.

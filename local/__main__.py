@@ -19,6 +19,7 @@ BANNER = """
   CardCourier 本机云 local cloud
   API, 提卡页 pages   {cloud.url}
   收件箱 mailbox      {cloud.mailbox_url}
+  状态 status         {cloud.status_url}
   数据 data           {cloud.data}
   函数日志 log        {cloud.log}
   引擎 engines        tables {cloud.tables.name} {cloud.tables.endpoint}, rest {cloud.services.name} \

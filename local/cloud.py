@@ -13,18 +13,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from local import engines
+from local.desk import Desk
 from local.faults import Faults, Switches
 from local.functions import FunctionError, Functions, functions_of
 from local.http import Gateway, Server
 from local.layers import layer_folders
-from local.mailbox import Mailbox, mails
+from local.mailbox import mails
 from local.processes import Parent
 from local.queues import QueueSource
 from local.resources import Resources
 from local.schedules import Schedule, schedule_event
+from local.status import Status
 from local.streams import StreamSource
 from local.template import Template, TemplateError
 
@@ -33,6 +35,7 @@ MAIL_FROM = "cards@cardcourier.example"
 API_LIMITS = "read=60000 write=60000 heavy=6000 unknown=6000"
 LOCK_SECONDS = 20.0
 STACK = "cardcourier-local"
+Source = TypeVar("Source", QueueSource, StreamSource, Schedule)
 
 
 class Cloud:
@@ -118,6 +121,10 @@ class Cloud:
         """Call a function by its folder's name or logical id; raises FunctionError when it fails."""
         return self.functions.invoke(function, event)
 
+    def sources(self, kind: type[Source]) -> list[Source]:
+        """What calls functions by itself: the queue pollers, stream readers or schedules."""
+        return [source for source in self._sources if isinstance(source, kind)]
+
     def run_schedule(self, function: str) -> Any:
         """Run a scheduled function now and return its answer."""
         return self.functions.invoke(function, schedule_event())
@@ -195,11 +202,10 @@ class Cloud:
         self.url = self._server.url
         self._make_resources(state.get("keys", {}))
         self._start_functions()
-        self._mailbox = Server(
-            engines.free_port(ports.get("mailbox", 0)), Mailbox(self.services.endpoint).answer
-        )
+        desk = Desk(self.services.endpoint, Status(self), self.switches)
+        self._mailbox = Server(engines.free_port(ports.get("mailbox", 0)), desk.answer)
         self._undo.callback(self._mailbox.stop)
-        self.mailbox_url = self._mailbox.url + "/"
+        self.mailbox_url, self.status_url = self._mailbox.url + "/", self._mailbox.url + "/status"
         self._write_state()
         if self._wanted_sources:
             self._start_sources()
@@ -347,12 +353,12 @@ class Cloud:
         began, calls = time.monotonic(), self.functions.calls
         if self.functions.running:
             return "a function runs"
-        for url in {source.url for source in self._sources if isinstance(source, QueueSource)}:
+        for url in {source.url for source in self.sources(QueueSource)}:
             names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
             answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
             if any(counts := [int(answer["Attributes"][name]) for name in names]):
                 return f"{url.rpartition('/')[2]}: {counts} waiting, in work, delayed"
-        streams = [source for source in self._sources if isinstance(source, StreamSource)]
+        streams = self.sources(StreamSource)
         while any(source.caught_up_since < began for source in streams):
             for source in streams:
                 source.hurry()
@@ -376,6 +382,7 @@ class Cloud:
         state = {
             "url": self.url,
             "mailbox_url": self.mailbox_url,
+            "status_url": self.status_url,
             "ports": {
                 "http": self._server.server_address[1],
                 "mailbox": self._mailbox.server_address[1],

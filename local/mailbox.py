@@ -1,4 +1,4 @@
-"""The mails that would have been sent, on a page of their own."""
+"""The mails that would have been sent, and the page that shows them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import urllib.request
 from datetime import datetime
 from typing import Any
 
-from local.http import Answer, Request, json_answer
-
 # Mails come from strangers' data: no script runs, nothing is fetched, links open in a tab of their own.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; base-uri 'self'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; base-uri 'self'"
 
 _PAGE = """<!doctype html>
 <html lang="zh-CN">
@@ -30,7 +28,7 @@ iframe {{ width: 100%; height: 24rem; border: 1px solid #ccc; background: #fff }
 <h1>收件箱 Mailbox</h1>
 <p>本机不寄出邮件，所有邮件都留在这里，新的在前。<br>No mail leaves this machine;
 all of it stays here, newest first.
-<a href="/messages.json">JSON</a></p>
+<a href="/messages.json">JSON</a> · <a href="/status">本机云状态 status</a></p>
 {mails}
 </html>
 """
@@ -63,29 +61,6 @@ def mails(endpoint: str) -> list[dict[str, Any]]:
         for mail in account
     ]
     return sorted(found, key=lambda mail: int(mail["at"]), reverse=True)
-
-
-class Mailbox:
-    """Answers `/` with a page and `/messages.json` with data."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-
-    def answer(self, request: Request) -> Answer:
-        """Only under a name of this machine: no page elsewhere may read mails through its own host name."""
-        host = request.headers.get("host", "").rpartition(":")[0]
-        if host not in ("127.0.0.1", "localhost"):
-            return json_answer(403, {"message": "open this page as 127.0.0.1"})
-        try:
-            found = mails(self._endpoint)
-        except OSError:
-            return json_answer(503, {"message": "the mail engine does not answer"})
-        if request.path == "/messages.json":
-            return json_answer(200, found)
-        if request.path != "/":
-            return json_answer(404, {"message": "Not Found"})
-        headers = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", _POLICY)]
-        return Answer(200, headers, page(found).encode())
 
 
 def page(found: list[dict[str, Any]]) -> str:

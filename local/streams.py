@@ -47,6 +47,7 @@ class StreamSource(threading.Thread):
         self._switches = functions.switches
         self._wire = Wire(resources.endpoints["dynamodbstreams"], STREAMS)
         self._arn = spec["Stream"]
+        self.table = self._arn.partition("table/")[2].partition("/")[0].rpartition("-")[2]
         self._size = int(spec.get("BatchSize", 100))
         self._window = float(spec.get("MaximumBatchingWindowInSeconds", 0))
         self._partial = "ReportBatchItemFailures" in spec.get("FunctionResponseTypes", [])

@@ -230,6 +230,7 @@ class Story:
         link = self.teller.link
         link("n_page", link_in(self._mail(BUYERS[2])))
         link("n_mail", self.cloud.mailbox_url)
+        link("n_status", self.cloud.status_url)
         link("n_lookup", f"{self.cloud.url}/q")
         link(
             "n_cli",
