@@ -32,6 +32,7 @@ class Settings:
     smtp_port: int
     smtp_secret: str
     api_limits: str
+    oidc_issuers: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -60,4 +61,5 @@ class Settings:
             smtp_port=int(env.get("SMTP_PORT") or "587"),
             smtp_secret=env.get("SMTP_SECRET_ID", ""),
             api_limits=env.get("API_LIMITS", ""),
+            oidc_issuers=env.get("OIDC_ISSUERS", ""),
         )

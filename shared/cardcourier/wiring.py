@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.kms import KeyService
     from cardcourier.adapters.notifiers import Login
     from cardcourier.adapters.objects import Objects
+    from cardcourier.adapters.oidc.id_tokens import IdTokens
     from cardcourier.adapters.post import BuyersPost
     from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, Queue
     from cardcourier.adapters.shop_secrets import ShopSecrets
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from cardcourier.services.managing.shops import ShopsDesk
     from cardcourier.services.managing.stock import StockDesk
     from cardcourier.services.managing.tenants import TenantsDesk
+    from cardcourier.services.managing.users import UsersDesk
     from cardcourier.services.notifying import Teller
     from cardcourier.services.passing import Passes
     from cardcourier.services.picking import Picker
@@ -598,6 +600,35 @@ def keys_desk() -> KeysDesk:
     from cardcourier.services.managing.api_keys import KeysDesk
 
     return KeysDesk(merchants(), token_bytes, now_ms, settings().stage)
+
+
+@cache
+def issuers() -> dict[str, frozenset[str]]:
+    """Audiences by issuer, from pairs `issuer audience` with commas between."""
+    found: dict[str, frozenset[str]] = {}
+    for pair in filter(None, settings().oidc_issuers.split(",")):
+        issuer, audience = pair.split()
+        found[issuer] = found.get(issuer, frozenset()) | {audience}
+    return found
+
+
+@cache
+def id_tokens() -> IdTokens | None:
+    """None where nobody signs in at an issuer: what reads tokens is not imported then."""
+    if not issuers():
+        return None
+    from cardcourier.adapters.oidc.id_tokens import IdTokens
+    from cardcourier.adapters.oidc.issuer_keys import IssuerKeys, fetch_https
+
+    fetch = fetch_https(loopback=settings().stage in ("local", "test"))
+    return IdTokens(issuers(), IssuerKeys(fetch, now_ms))
+
+
+@cache
+def users_desk() -> UsersDesk:
+    from cardcourier.services.managing.users import UsersDesk
+
+    return UsersDesk(merchants(), tuple(issuers()), now_ms)
 
 
 @cache

@@ -1,8 +1,13 @@
 """A stranger's key with our ids: every route answers as if there were nothing, and nothing changes."""
 
+import secrets
+
 import pytest
 
+from cardcourier import wiring
 from cardcourier.api.resolver import every_route
+from cardcourier.clock import now_ms
+from cardcourier.domain.access import User, user_id
 from tests.integration.api_client import caller, listed, problem
 from tests.integration.shop import Merchant, acting, raw_items
 
@@ -29,6 +34,8 @@ NAMED = [
     ("PATCH", "/v1/products/{sku}", {"name": "stolen"}, 404),
     ("GET", "/v1/keys/{key}", None, 404),
     ("DELETE", "/v1/keys/{key}", None, 404),
+    ("GET", "/v1/users/{user}", None, 404),
+    ("PATCH", "/v1/users/{user}", {"disabled": True}, 404),
     ("GET", "/v1/batches/{batch}", None, 404),
     ("GET", "/v1/imports/{imports}", None, 404),
     ("POST", "/v1/imports/{imports}/preview", None, 404),
@@ -85,6 +92,7 @@ def house(cloud):
             "shop": ours.own,
             "sku": "MONTH",
             "item": "i",
+            "user": invited(ours),
             "key": owner.key.split("_")[2],
             "imports": job,
             "batch": f"b-{job}",
@@ -94,16 +102,35 @@ def house(cloud):
         yield ours, owner, caller(theirs), ids
 
 
+def invited(ours):
+    """Somebody of our tenant who signs in at an issuer."""
+    subject = secrets.token_hex(8)
+    user = User(
+        id=user_id("https://login.example.com", subject),
+        tenant=ours.id,
+        issuer="https://login.example.com",
+        subject=subject,
+        name="Li",
+        role="support",
+    )
+    wiring.merchants().add_user(user, now_ms(), "test")
+    return user.id
+
+
 def everything(ours):
-    """All that is kept of our tenant."""
+    """All that is kept of our tenant; how often somebody asked is no part of it."""
     prefixes = [f"{kind}#{ours.id}" for kind in ["O", "P", "C", "L", "B", "X", "W"]] + [f"S#{ours.own}", "R#"]
     found = (item for item in raw_items() if item["pk"]["S"].startswith(tuple(prefixes)))
-    return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
+    return {
+        (item["pk"]["S"], item["sk"]["S"]): item
+        for item in found
+        if not item["pk"]["S"].startswith("R#rate#")
+    }
 
 
 def test_every_route_that_names_something_is_tried():
     fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
-    fills |= {"{item}": "<item>"}
+    fills |= {"{item}": "<item>", "{user}": "<user>"}
     fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
     fills |= {"{note}": "<notification>"}
 

@@ -30,7 +30,16 @@ ROOMS = {
 OTHERS = {
     "messages": {"jinja2"},
     "pages": {"jinja2"},
-    "adapters": {"boto3", "botocore", "cryptography", "pynamodb", "python_calamine", "segno", "xlsxwriter"},
+    "adapters": {
+        "boto3",
+        "botocore",
+        "cryptography",
+        "jwt",
+        "pynamodb",
+        "python_calamine",
+        "segno",
+        "xlsxwriter",
+    },
     "api": {"aws_lambda_powertools", "pydantic", "pydantic_core"},
     "functions": {"aws_lambda_powertools"},
     "wiring": {"aws_lambda_powertools", "boto3", "botocore"},
@@ -38,11 +47,18 @@ OTHERS = {
 
 # Module → the only places that may know it, by the beginning of their path.
 KNOWN_TO = {
-    "cryptography": ("adapters/sealing.py", "adapters/keyring.py", "adapters/vault.py", "adapters/tables/"),
+    "cryptography": (
+        "adapters/oidc/",
+        "adapters/sealing.py",
+        "adapters/keyring.py",
+        "adapters/vault.py",
+        "adapters/tables/",
+    ),
     "pynamodb": ("adapters/tables/", "adapters/vault.py", "adapters/unread.py"),
     "xlsxwriter": ("adapters/",),
     "python_calamine": ("adapters/workbooks.py",),
     "segno": ("adapters/qr.py",),
+    "jwt": ("adapters/oidc/",),
     "smtplib": ("adapters/notifiers/",),
     "pydantic": ("api/",),
 }

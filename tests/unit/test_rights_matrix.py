@@ -21,6 +21,7 @@ MATRIX = [
     ("shops' secrets", "om----", [("POST", "/v1/shops/<shop>/secrets")]),
     ("pause and resume", "om----", [("POST", "/v1/tenant/pause"), ("POST", "/v1/shops/<shop>/resume")]),
     ("keys", "o-----", [("POST", "/v1/keys"), ("DELETE", "/v1/keys/<key_id>")]),
+    ("team", "o-----", [("POST", "/v1/users"), ("PATCH", "/v1/users/<user>")]),
     ("settings", "o-----", [("PATCH", "/v1/tenant")]),
 ]
 SCOPE = {route: scope for routes in ROUTES for route, scope in routes.scopes.items()}

@@ -11,6 +11,7 @@ from cardcourier.api import limits
 from cardcourier.api.keys import MadeKey, made_key
 from cardcourier.api.routes import ANY_KEY, PUBLIC, Routes, answer
 from cardcourier.api.schemas import LongText, Moment, Shape, Text
+from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.catalogue import Tenant
 from cardcourier.errors import Denied
 
@@ -54,8 +55,11 @@ class TenantPatch(Shape):
 
 
 class Me(Shape):
+    """`key_id` is empty for a user, `user_id` null for a key; a user is who they are until the token ends."""
+
     tenant: str
     key_id: str
+    user_id: str | None
     name: str
     role: str
     scopes: list[str]
@@ -104,16 +108,17 @@ def change_tenant(body: TenantPatch) -> Response[TenantShape]:
     return answer(_shape(changed), ver=seen + 1)
 
 
-@routes.on("GET", "/v1/me", "Who one is: role and scopes of the key", scope=ANY_KEY)
+@routes.on("GET", "/v1/me", "Who one is: role and scopes", scope=ANY_KEY)
 def me() -> Me:
     caller = routes.caller
     return Me(
         tenant=caller.tenant,
-        key_id=caller.key.id,
-        name=caller.key.name,
-        role=caller.key.role,
+        key_id=caller.holder.id if isinstance(caller.holder, ApiKey) else "",
+        user_id=caller.holder.id if isinstance(caller.holder, User) else None,
+        name=caller.holder.name,
+        role=caller.holder.role,
         scopes=sorted(caller.scopes),
-        expires_at=caller.key.expires_at,
+        expires_at=caller.expires_at,
     )
 
 

@@ -105,7 +105,7 @@ def _told(status: int, body: str | None) -> Response[Any]:
 
 
 def _name(caller: Caller, key: str) -> str:
-    return sha256(f"{caller.key.id}\n{key}".encode()).hexdigest()
+    return sha256(f"{caller.holder.id}\n{key}".encode()).hexdigest()
 
 
 def _print(request: Request) -> str:

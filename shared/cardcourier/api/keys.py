@@ -52,7 +52,7 @@ def make_key(body: NewApiKey) -> Response[MadeKey]:
     """A key may do no more than the one that makes it."""
     caller = routes.caller
     new = wiring.keys_desk().create(
-        caller.key, body.name, body.role, body.scopes, body.expires_in_days, caller.by
+        caller.holder, body.name, body.role, body.scopes, body.expires_in_days, caller.by
     )
     return answer(made_key(new), 201)
 
@@ -67,7 +67,7 @@ def one_key(key_id: PathId) -> Response[KeyShape]:
 def revoke_key(key_id: PathId) -> Response[KeyShape]:
     kept = wiring.merchants().api_key(routes.caller.tenant, key_id)
     routes.if_match(kept.ver)
-    revoked = wiring.keys_desk().revoke(routes.caller.key, kept, routes.caller.by)
+    revoked = wiring.keys_desk().revoke(routes.caller.holder, kept, routes.caller.by)
     return answer(_shape(revoked.thing), ver=revoked.ver)
 
 

@@ -289,7 +289,7 @@ def _key(shop: str, order: str) -> OrderKey:
 
 def _who() -> Who:
     caller = routes.caller
-    return Who(caller.by, caller.key.role, caller.rid)
+    return Who(caller.by, caller.holder.role, caller.rid)
 
 
 def _row(row: OrderRow) -> RowShape:

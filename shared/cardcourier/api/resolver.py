@@ -29,6 +29,7 @@ from cardcourier.api import (
     shops,
     stock,
     unread,
+    users,
 )
 from cardcourier.api.routes import Routes, request_id
 from cardcourier.errors import CardCourierError
@@ -49,6 +50,7 @@ ROUTES: tuple[Routes, ...] = tuple(
         search,
         reports,
         unread,
+        users,
     )
 )
 _PARAMETER = re.compile(r"<(\w+)>")

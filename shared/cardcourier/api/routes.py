@@ -172,7 +172,7 @@ class _Gate:
         except Denied:
             limits.guessed(event)
             raise
-        wiring.logger.append_keys(tenant=caller.tenant, key=caller.key.id)
+        wiring.logger.append_keys(tenant=caller.tenant, key=caller.holder.id)
         limits.spend(app, self.kind, caller.by)
         if self.scope != ANY_KEY:
             auth.allow(caller, self.scope)

@@ -1,7 +1,8 @@
-"""Who may do what: roles, the scopes they hold, and API keys."""
+"""Who may do what: roles, the scopes they hold, API keys and users."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
 _READS = frozenset({"orders:read", "stock:read"})
 _MANAGES = _READS | {
@@ -77,7 +78,58 @@ class ApiKey:
     named: bool = False
 
     @property
+    def by(self) -> str:
+        """How the holder is named in everything that is written."""
+        return f"key:{self.id}"
+
+    @property
     def held(self) -> frozenset[str]:
         """What the key may do."""
         whole = not self.named and frozenset(self.scopes) == _IN_0_1_0.get(self.role)
         return scopes_of(self.role, () if whole else self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a token speaks for: `subject` as its issuer names people; until `expires_at` (epoch ms)."""
+
+    issuer: str
+    subject: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person who signs in at an issuer. Without `scopes` they hold their whole role."""
+
+    id: str
+    tenant: str
+    issuer: str
+    subject: str
+    name: str
+    role: str
+    scopes: tuple[str, ...] = ()
+    disabled: bool = False
+    created_at: int = 0
+
+    @property
+    def by(self) -> str:
+        return f"user:{self.id}"
+
+    @property
+    def held(self) -> frozenset[str]:
+        return scopes_of(self.role, self.scopes)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is an owner with all that an owner may do."""
+        return self.role == "owner" and not self.scopes and not self.disabled
+
+
+Holder = ApiKey | User
+"""Whoever may call the API."""
+
+
+def user_id(issuer: str, subject: str) -> str:
+    """Where a user is found without knowing the tenant."""
+    return sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:32]

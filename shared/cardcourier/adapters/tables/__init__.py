@@ -22,6 +22,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     room             W#<t>#<ref>                 ROOM#<room>             due: D#ROOM#<00..31>
     shop             S#<shop>                    META                    -
     API key          AK#<id>                     META                    -
+    user             U#<hash of issuer, subject> META                    -
     tenant           C#-                         TENANT#<t>              -
     product          C#<t>                       PRODUCT#<sku>           -
     shop, by tenant  C#<t>                       SHOP#<shop>             -
@@ -30,6 +31,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     data key         C#<t>                       KEY#<purpose>#<id>      -
     key versions     C#<t>                       VERSIONS#<purpose>      -
     API key, list    C#<t>                       AK#<id>                 -
+    user, list       C#<t>                       USER#<id>               -
     imported file    C#<t>                       FILE#<sha256>           -
     unread notice    C#<t>                       UNREAD#<shop>#<hash>    - (time to live)
     idempotency      C#<t>                       IDEM#<hash>             - (time to live)

@@ -20,12 +20,12 @@ from cardcourier.adapters.tables.writes import (
     TransactionLost,
     transact,
 )
-from cardcourier.domain.access import ApiKey
+from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.gates import MOST_AGE, Gate
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, Gate)
+Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Gate)
 MOST_KEPT = 10_000
 _BYTES = "base64:"
 
@@ -144,6 +144,11 @@ def job_key(tenant: str, job: str) -> Key:
 def api_key_key(tenant: str, key_id: str) -> Key:
     """The key in its tenant's list; the key itself is found by its id alone."""
     return keys.catalogue(tenant), f"AK#{key_id}"
+
+
+def user_key(tenant: str, user: str) -> Key:
+    """The user in the tenant's list; the user is found by issuer and subject alone."""
+    return keys.catalogue(tenant), f"USER#{user}"
 
 
 def listing_key(tenant: str, shop: str, row: Listing) -> Key:

@@ -96,6 +96,10 @@ def api_key(key_id: str) -> Key:
     return f"AK#{key_id}", "META"
 
 
+def user(user_id: str) -> Key:
+    return f"U#{user_id}", "META"
+
+
 def token(token_text: str) -> Key:
     return f"R#{sha256(token_text.encode()).hexdigest()}", "R"
 

@@ -17,15 +17,16 @@ from cardcourier.adapters.tables.catalogue import (
     shop_key,
     tenant_key,
     thing_of,
+    user_key,
 )
 from cardcourier.adapters.tables.keys import Key
 from cardcourier.adapters.tables.writes import Change, TransactionLost, transact
-from cardcourier.domain.access import ApiKey
+from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.kept import Kept, Page
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey)
+Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User)
 SET_UP: Key = (keys.catalogue("-"), "BOOTSTRAP")
 """Exists once the first tenant does: it makes a second bootstrap impossible."""
 
@@ -71,6 +72,33 @@ class MerchantsTable:
 
     def change_key(self, key: ApiKey, seen_ver: int, now: int, by: str) -> None:
         self._change(_homes_of_key(key), seen_ver, now, by)
+
+    def find_user(self, user: str) -> User | None:
+        """The user of this id, whoever's they are."""
+        return self.catalogue.get(User, keys.user(user))
+
+    def users(self, tenant: str, after: str | None, limit: int) -> Page[User]:
+        return self._page(User, tenant, "USER#", after, limit)
+
+    def user(self, tenant: str, user: str) -> Kept[User]:
+        """Raises NotFound for another tenant's user as for none."""
+        kept = self._kept(User, keys.user(user), "user")
+        if kept.thing.tenant != tenant:
+            raise _missing("user")
+        return kept
+
+    def add_user(self, user: User, now: int, by: str) -> None:
+        self.catalogue.put_new(_homes_of_user(user), now, by)
+
+    def change_user(
+        self, user: User, seen_ver: int, now: int, by: str, witness: Kept[User] | None = None
+    ) -> None:
+        """Only while the `witness`, if there is one, is still as seen."""
+        same: list[Change] = []
+        if witness is not None:
+            ver = DocumentRecord.ver
+            same = [Change(keys.user(witness.thing.id), [ver.set(witness.ver)], ver == witness.ver)]
+        self._change(_homes_of_user(user), seen_ver, now, by, same)
 
     # -- shops ----------------------------------------------------------------------------------
 
@@ -182,7 +210,14 @@ class MerchantsTable:
             raise _missing(name)
         return Kept(thing_of(cls, item), int(item["ver"]["N"]))
 
-    def _change(self, homes: Sequence[tuple[Key, Any]], seen_ver: int, now: int, by: str) -> None:
+    def _change(
+        self,
+        homes: Sequence[tuple[Key, Any]],
+        seen_ver: int,
+        now: int,
+        by: str,
+        also: Sequence[Change] = (),
+    ) -> None:
         """Write a thing to all its homes, provided that it is still as it was seen in the first."""
         (first, thing), *copies = homes
         unchanged = DocumentRecord.ver == seen_ver
@@ -192,6 +227,7 @@ class MerchantsTable:
                 (self.catalogue.table, Change(key, _actions(copy, seen_ver + 1, now, by)))
                 for key, copy in copies
             ),
+            *((self.catalogue.table, change) for change in also),
         ]
         try:
             transact(self.catalogue.table.client, *parts)
@@ -235,6 +271,11 @@ def _homes_of_key(key: ApiKey) -> list[tuple[Key, ApiKey]]:
     """Found by its id alone, and in its tenant's list, there without the hash of its secret."""
     listed = replace(key, secret_hash="")
     return [(keys.api_key(key.id), key), (api_key_key(key.tenant, key.id), listed)]
+
+
+def _homes_of_user(user: User) -> list[tuple[Key, User]]:
+    """Found by issuer and subject, and in its tenant's list."""
+    return [(keys.user(user.id), user), (user_key(user.tenant, user.id), user)]
 
 
 def _homes_of_shop(shop: Shop) -> list[tuple[Key, Shop]]:

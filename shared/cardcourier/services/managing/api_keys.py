@@ -7,7 +7,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Protocol
 
-from cardcourier.domain.access import ROLES, SCOPES, ApiKey, scopes_of
+from cardcourier.domain.access import ROLES, SCOPES, ApiKey, Holder, scopes_of
 from cardcourier.domain.kept import Kept, Page
 from cardcourier.errors import Conflict, Denied, Refused
 
@@ -54,7 +54,7 @@ class KeysDesk:
         return None if key.revoked or key.expires_at <= self.clock() else key
 
     def create(
-        self, maker: ApiKey, name: str, role: str, scopes: Iterable[str], days: int, by: str
+        self, maker: Holder, name: str, role: str, scopes: Iterable[str], days: int, by: str
     ) -> NewKey:
         """A key for `days` days that may do no more than its maker. Raises Refused, Denied."""
         wanted = frozenset(scopes)
@@ -67,13 +67,13 @@ class KeysDesk:
             raise Refused("bad_scope", f"The role {role} does not hold {', '.join(sorted(beyond))}.")
         beyond = scopes_of(role, wanted) - maker.held
         if beyond:
-            raise Denied("not_allowed", f"Your own key does not hold {', '.join(sorted(beyond))}.")
+            raise Denied("not_allowed", f"You do not hold {', '.join(sorted(beyond))} yourself.")
         now = self.clock()
         new = make_key(maker.tenant, name, role, wanted, days, self.stage, now, self.random)
         self.keys.add_key(new.key, now, by)
         return new
 
-    def revoke(self, maker: ApiKey, kept: Kept[ApiKey], by: str) -> Kept[ApiKey]:
+    def revoke(self, maker: Holder, kept: Kept[ApiKey], by: str) -> Kept[ApiKey]:
         """End a key at once; again changes nothing. Raises Conflict, also for one's own key."""
         if kept.thing.id == maker.id:
             raise Conflict("own_key", "A key cannot revoke itself; use another owner's key.")
