@@ -498,12 +498,12 @@ class World:
             if unit.state is State.ALLOCATED:
                 self.store.hand_over(unit, replace(unit, state=State.DELIVERED), self.actor("delivery"))
 
-    def run(self, key=KEY, *, known=False, gate=None):
+    def run(self, key=KEY, *, known=False, gate=None, until=None):
         """One pass by a worker of its own, through a gate if there is one; says which calls it made."""
         gate = gate or Gate()
         allocator = self.allocator(gate)
         with suppress(Unavailable, Killed):
-            allocator.run(key, f"run{self.seed}", known=known)
+            allocator.run(key, f"run{self.seed}", known=known, until=until)
         return gate.calls
 
     def allocator(self, gate=None):
@@ -698,6 +698,9 @@ class Restocks:
     """Messages that are written down and never delivered."""
 
     told: list
+
+    def order(self, key):
+        self.told.append(key)
 
     def room(self, tenant, room, ref, delay):
         self.told.append((room, ref))

@@ -100,9 +100,9 @@ def stop_of(world, key, what):
         world.stop(key, named=(what,))
 
 
-def a_pass(world, key, known, at, how, meanwhile):
+def a_pass(world, key, known, at, how, meanwhile, time):
     gate = Gate(at if how else 0, how or "before", lambda: perform(world, meanwhile))
-    world.run(key, known=known, gate=gate)
+    world.run(key, known=known, gate=gate, until=time and world.now + time)
 
 
 STEPS = {
@@ -132,7 +132,8 @@ def perform(world, steps):
 def steps_with(inner):
     lines = st.lists(st.tuples(st.sampled_from("ax"), st.integers(0, 3)), min_size=1, max_size=2)
     stops = st.sampled_from(["all", "one of l1", "one of l2", "l1/1", "l1/2", "l2/1"])
-    passes = st.tuples(st.just("pass"), KEYS, st.booleans(), st.integers(1, 9), HOWS, inner)
+    times = st.sampled_from([None, None, 1, 4])
+    passes = st.tuples(st.just("pass"), KEYS, st.booleans(), st.integers(1, 9), HOWS, inner, times)
     return st.lists(
         st.one_of(
             passes,
@@ -189,6 +190,19 @@ def test_a_second_pass_finds_the_unit_and_takes_no_second_card():
     world.run(KEY)
 
     assert len(world.store.pool) == 1 + 3
+
+
+def test_a_pass_that_runs_out_of_time_leaves_the_rest_to_a_message_and_the_timer():
+    world = a_world(cards=5, quantity=5)
+
+    world.run(KEY, until=world.now)
+    assert (list(states(world)), world.restocks) == (["l1#0001"], [KEY])
+    assert timer(world) is not None
+
+    world.run(KEY, until=world.now + 10)
+    assert len(states(world)) > 1 and world.restocks == [KEY, KEY]
+    world.settle()
+    assert set(states(world).values()) == {State.DELIVERED} and len(states(world)) == 5
 
 
 def test_an_unpaid_order_gets_nothing_and_loses_its_timer():

@@ -104,11 +104,8 @@ def test_what_an_earlier_message_did_not_tell_of_has_one_of_its_own():
 def test_the_card_that_names_the_occasion_is_handed_over_last():
     world = World()
     world.deliver(a_header(3), a_unit(1), a_unit(2), a_unit(3))
-    assert [name for what, name, *_ in world.events if what == "handed over"] == [
-        "1#0003",
-        "1#0002",
-        "1#0001",
-    ]
+    names = [name for what, name, *_ in world.events if what == "handed over"]
+    assert (sorted(names[:2]), names[2:]) == (["1#0002", "1#0003"], ["1#0001"])
 
 
 def test_a_message_that_did_not_go_out_does_not_hold_the_cards_up():

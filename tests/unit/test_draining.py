@@ -41,7 +41,7 @@ class World:
 
     # -- the allocator
 
-    def run(self, key, rid, header=None, *, known=False):
+    def run(self, key, rid, header=None, *, known=False, until=None):
         assert known
         with self.lock:
             self.passes.append(key.order)

@@ -65,9 +65,10 @@ class Catalogue(Protocol):
     def listings(self, tenant: str, shop: str, item: str, variant: str) -> Sequence[Listing]: ...
 
 
-class Restocks(Protocol):
-    """Tells that a card came back."""
+class Queue(Protocol):
+    """Tells that a card came back, and asks for what a pass had no time for."""
 
+    def order(self, key: OrderKey) -> None: ...
     def room(self, tenant: str, room: Room, ref: str, delay: int) -> None: ...
 
 
@@ -78,17 +79,24 @@ class Allocator:
     orders: Orders
     catalogue: Catalogue
     picker: Picker
-    restocks: Restocks
+    queue: Queue
     clock: Callable[[], int]
 
     def run(
-        self, key: OrderKey, rid: str, header: Header | None = None, *, known: bool = False
+        self,
+        key: OrderKey,
+        rid: str,
+        header: Header | None = None,
+        *,
+        known: bool = False,
+        until: int | None = None,
     ) -> list[Unit]:
         """Settle one order and return the units as this pass saw them.
 
         `header` saves the first read when it was just read strongly. `known` says that units may
-        exist already, so that they are read before anything is tried. Raises Unavailable when an
-        answer was lost: the header's timer stands and the message comes back.
+        exist already, so that they are read before anything is tried. After `until` (epoch ms) no more is
+        begun than a unit: a message asks for the rest, and the header's timer stands for it. Raises
+        Unavailable when an answer was lost: the timer stands as well, and the message comes back.
         """
         for _ in range(ROUNDS):
             actor = Actor("allocation", self.clock(), rid)
@@ -100,19 +108,22 @@ class Allocator:
                     self.orders.clear_timer(key, header.ver)
                 return []
             if not header.owed:
-                return self._settle(header, actor, known or header.approved or bool(header.stops))
+                return self._settle(header, actor, known or header.approved or bool(header.stops), until)
             units = {unit.name: unit for unit in self.orders.units(key)}
             self.orders.choose(header, choose_stops(header, units), actor)
             header = None
         raise Unavailable("order_busy", "The order kept changing; it is tried again.")
 
-    def _settle(self, header: Header, actor: Actor, known: bool) -> list[Unit]:
+    def _settle(self, header: Header, actor: Actor, known: bool, until: int | None) -> list[Unit]:
         units = {unit.name: unit for unit in self.orders.units(header.key)} if known else {}
-        run = _Pass(self, header, actor, units)
+        run = _Pass(self, header, actor, units, until)
         try:
             for line in header.lines:
                 run.settle_line(line)
         except _HeaderChanged:
+            return list(run.seen.values())
+        except _TimeIsUp:
+            self.queue.order(header.key)
             return list(run.seen.values())
         run.touch_rooms()
         if run.header.due is not None and run.complete():
@@ -124,12 +135,17 @@ class _HeaderChanged(Exception):
     """Somebody made new work for this order; their pass, or the timer, goes on."""
 
 
+class _TimeIsUp(Exception):
+    """The function ends soon; the timer stands, and a message asks for another pass."""
+
+
 @dataclass(slots=True)
 class _Pass:
     tools: Allocator
     header: Header
     actor: Actor
     units: dict[str, Unit]
+    until: int | None = None
     seen: dict[str, Unit] = field(default_factory=dict)
 
     # -- lines ----------------------------------------------------------------------------------
@@ -145,6 +161,7 @@ class _Pass:
         held = first.state is State.HELD
         for slot in slots(line.id, line.quantity, first.plan or ()):
             if slot.n > 1 and (not held or self.header.stopped(slot.line, slot.piece)):
+                self._check_time()
                 unit = self._settle_slot(slot, first.plan, hold if first.ended else None)
                 held = held or unit.state is State.HELD
 
@@ -167,6 +184,10 @@ class _Pass:
                 return self._note(outcome)
             self._reread(slot, outcome)
         raise Unavailable("unit_busy", f"Unit {line.id}#1 kept changing; the order is tried again.")
+
+    def _check_time(self) -> None:
+        if self.until is not None and self.tools.clock() > self.until:
+            raise _TimeIsUp
 
     def _plan_of(self, line: OrderLine, shop: Shop, listings: Sequence[Listing]) -> Plan | None:
         """What one piece of the line holds; `()` is not ours, None nobody has mapped."""
@@ -336,7 +357,7 @@ class _Pass:
         back = outcome.old if isinstance(outcome, Lost) else outcome
         if back is not None and back.state is State.RETURNED:
             self.tools.picker.restocked(pool)
-            self.tools.restocks.room(pool.tenant, Room.BACK, pool.sku, 1)
+            self.tools.queue.room(pool.tenant, Room.BACK, pool.sku, 1)
         return outcome
 
     def _gone(self, unit: Unit, state: State, why: str) -> Unit:

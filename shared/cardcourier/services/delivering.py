@@ -5,7 +5,8 @@ second message where the first is known to be sent. A message that cannot be sen
 its own timer; the hand-over does not wait for it, because the link works already.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,6 +15,9 @@ from cardcourier.domain.orders import Header, OrderKey, Unit, promised, slots
 from cardcourier.domain.protocol import Actor, Lost
 from cardcourier.domain.states import HANDED_OVER, State
 from cardcourier.services.notifying import DAY, LINK_DAYS, Occasion, Told, Trouble
+
+AT_ONCE = 8
+"""Units handed over side by side."""
 
 LONGEST_STEP = 5_000
 """Milliseconds between two cards of one pass, beyond which it is taken for dead."""
@@ -89,9 +93,8 @@ class Deliverer:
             settled = told.settled
             if settled:
                 told_of = [unit for unit in ready if mark(unit) in told.about]
-                # The first names the occasion, so it goes last: after a crash the occasion is the same.
-                for unit in sorted(told_of, key=lambda unit: unit.name, reverse=True):
-                    now_there[unit.name] = self._hand_over(unit, told.via, actor)
+                for unit in self._hand_over_all(told_of, told.via, actor):
+                    now_there[unit.name] = unit
                 handed += len(told_of)
                 ready = [unit for unit in ready if unit not in told_of]
         if complete(header, list(now_there.values())):
@@ -110,6 +113,13 @@ class Deliverer:
     def try_again(self, header: Header, units: list[Unit], note_id: str, rid: str) -> Handed:
         """Another try at a message that could not be sent before."""
         return Handed(0, self.telling.try_again(header, units, note_id, rid).troubles)
+
+    def _hand_over_all(self, units: Sequence[Unit], via: str, actor: Actor) -> Iterator[Unit]:
+        """The first names the occasion, so it goes last: after a crash the occasion is the same."""
+        first, *rest = sorted(units, key=lambda unit: unit.name)
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            yield from threads.map(lambda unit: self._hand_over(unit, via, actor), rest)
+        yield self._hand_over(first, via, actor)
 
     def _hand_over(self, seen: Unit, via: str, actor: Actor) -> Unit:
         done = replace(

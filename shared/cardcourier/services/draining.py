@@ -95,7 +95,7 @@ class Drainer:
         orders = iter(dict.fromkeys(unit.key for unit in self.waiting.waiting(tenant, room, ref)))
         served = 0
         while wave := list(islice(orders, self._wave(product, room))):
-            units = self._serve(wave, rid)
+            units = self._serve(wave, rid, until)
             served += len(wave)
             if room is not Room.PRE and any(unit.room is room and unit.ref == ref for unit in units):
                 return served
@@ -120,15 +120,17 @@ class Drainer:
             return 1
         return WAVE if self.stock.count(pool_of(product), PLENTY) >= PLENTY else 1
 
-    def _serve(self, wave: list[OrderKey], rid: str) -> list[Unit]:
+    def _serve(self, wave: list[OrderKey], rid: str, until: int) -> list[Unit]:
         if len(wave) == 1:
-            return self._pass(wave[0], rid)
+            return self._pass(wave[0], rid, until)
         with ThreadPoolExecutor(len(wave)) as pool:
-            return [unit for units in pool.map(lambda key: self._pass(key, rid), wave) for unit in units]
+            return [
+                unit for units in pool.map(lambda key: self._pass(key, rid, until), wave) for unit in units
+            ]
 
-    def _pass(self, key: OrderKey, rid: str) -> list[Unit]:
+    def _pass(self, key: OrderKey, rid: str, until: int) -> list[Unit]:
         """An order that cannot be settled now holds nobody up: a timer or the next sweep asks again."""
         try:
-            return self.allocator.run(key, rid, known=True)
+            return self.allocator.run(key, rid, known=True, until=until)
         except Unavailable:
             return []

@@ -62,7 +62,9 @@ class Passes:
         key = _key(body)
         # A header serves the first pass only: a second request of the same batch reads it anew.
         header = headers.pop(key, None)
-        units = self.allocator.run(key, rid, header, known=again or bool(header and header.stops))
+        units = self.allocator.run(
+            key, rid, header, known=again or bool(header and header.stops), until=until
+        )
         self.drainer.announce(units)
         return 1
 
