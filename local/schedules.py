@@ -83,7 +83,20 @@ class Schedule(threading.Thread):
                 if self._stopping.wait(RETRY_SECONDS):
                     return
         if self._failures:
-            send_note(self._resources, self._failures, {"event": event, "error": self.error})
+            note = {
+                "version": "1.0",
+                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "requestContext": {
+                    "requestId": str(uuid.uuid4()),
+                    "functionArn": self.function.arn,
+                    "condition": "RetriesExhausted",
+                    "approximateInvokeCount": self._retries + 1,
+                },
+                "requestPayload": event,
+                "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+                "responsePayload": {"errorType": self.error},
+            }
+            send_note(self._resources, self._failures, note)
 
 
 def schedule_event(given: Any = None) -> Any:

@@ -205,6 +205,8 @@ class StreamSource(threading.Thread):
                 "shardId": shard,
                 "startSequenceNumber": first["SequenceNumber"],
                 "endSequenceNumber": last["SequenceNumber"],
+                "approximateArrivalOfFirstRecord": _arrival(first),
+                "approximateArrivalOfLastRecord": _arrival(last),
                 "batchSize": len(records),
                 "streamArn": self._arn,
             },
@@ -218,6 +220,12 @@ class StreamSource(threading.Thread):
         draft = self._file.with_suffix(".new")
         draft.write_text(json.dumps(self._done))
         draft.replace(self._file)
+
+
+def _arrival(change: dict[str, Any]) -> str:
+    return time.strftime(
+        "%Y-%m-%dT%H:%M:%SZ", time.gmtime(change.get("ApproximateCreationDateTime", time.time()))
+    )
 
 
 def _item_of(record: dict[str, Any]) -> str:

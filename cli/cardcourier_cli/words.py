@@ -46,6 +46,9 @@ _ZH = {
     "confirm_retire": "版本 {version} 的卡号与联系人标识将不再被查找：旧卡可再次入库。确认停用？",
     "confirm_end_links": "此前发出的所有链接和取货码都将失效，买家须重新索取。确认？",
     "declined_keys": "已取消",
+    "name_twice": "请把队列名再写一遍，以确认删除",
+    "gate_open": "全站销售已开放",
+    "gate_from": "全站销售关闭，最迟 {at} 起处处生效",
     "nothing": "（空）",
     "confirm_release": "{sku} 现在开售？",
 }
@@ -94,6 +97,9 @@ _EN = {
     "could be imported once more. Retire it?",
     "confirm_end_links": "Every link and pick-up code sent so far will end; buyers ask for new ones. Go on?",
     "declined_keys": "Nothing was changed",
+    "name_twice": "Write the queue's name twice: its messages are deleted for good",
+    "gate_open": "Sales are open",
+    "gate_from": "Sales are closed, everywhere from {at} at the latest",
     "nothing": "(nothing)",
     "confirm_release": "Open {sku} for sale now?",
 }

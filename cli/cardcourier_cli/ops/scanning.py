@@ -4,14 +4,18 @@ Names come from the environment (MAIN_TABLE, VAULT_TABLE, JOURNAL_TABLE, SEAL_BU
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import thing_of
+from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.records import BurntRecord, marker_of, unit_of
 from cardcourier.domain.catalogue import Batch, Job, Tenant
+from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.services.verifying import Burnt, InVault, OnSale, Seen
+from cardcourier_cli.ops.names import Names
 
 Item = dict[str, Any]
 RESOURCES = {
@@ -30,9 +34,8 @@ _VAULT = {
 
 def names_of_stack(stack: str, cloudformation: Any) -> dict[str, str]:
     """The names of a deployed stack's tables and bucket."""
-    found = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
-    physical = {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in found}
-    return {name: physical.get(logical, "") for name, logical in RESOURCES.items()}
+    found = Names.of_stack(stack, cloudformation)
+    return {name: found.of(logical) for name, logical in RESOURCES.items()}
 
 
 def names_of_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -116,3 +119,27 @@ _READ: Mapping[str, Callable[[Item], Seen | None]] = {
     "X": _burnt,
     "C": _of_catalogue,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedOrders:
+    """Which orders changed since a moment, found by reading the whole table."""
+
+    dynamodb: Any
+    main_table: str
+    orders: OrdersTable
+
+    def touched(self, since: int) -> Iterator[OrderKey]:
+        """`since` in epoch milliseconds."""
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.main_table,
+            ConsistentRead=True,
+            ProjectionExpression="pk, #at",
+            FilterExpression="begins_with(pk, :order) AND #at >= :since",
+            ExpressionAttributeNames={"#at": "at"},
+            ExpressionAttributeValues={":order": {"S": "O#"}, ":since": {"N": str(since)}},
+        )
+        return (keys.order_of(item["pk"]["S"]) for page in pages for item in page["Items"])
+
+    def snapshots(self, wanted: Iterable[OrderKey]) -> Mapping[OrderKey, tuple[Header, list[Unit]]]:
+        return self.orders.snapshots(wanted)
