@@ -1,13 +1,24 @@
-"""The signing secrets of shops: sealed at rest, opened for at most five minutes."""
+"""The signing secrets of shops and endpoints: sealed at rest, opened for at most five minutes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cardcourier.adapters.kms import Context, KeyService
-from cardcourier.domain.catalogue import Shop
 
 MOST_AGE = 300_000
 MOST_KEPT = 1_000
+
+
+class Signer(Protocol):
+    """Whoever has sealed secrets of its own: a shop, an endpoint."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def secrets(self) -> Sequence[bytes]: ...
 
 
 @dataclass(slots=True)
@@ -21,11 +32,11 @@ class ShopSecrets:
     def seal(self, tenant: str, shop: str, secret: str) -> bytes:
         return self.service.wrap(secret.encode(), _context(tenant, shop))
 
-    def open(self, shop: Shop) -> Sequence[str]:
+    def open(self, shop: Signer) -> Sequence[str]:
         """Every secret that is valid now. Raises Unavailable when the key service is away."""
         return [self._open(shop, sealed) for sealed in shop.valid_secrets(self.clock())]
 
-    def _open(self, shop: Shop, sealed: bytes) -> str:
+    def _open(self, shop: Signer, sealed: bytes) -> str:
         now, place = self.clock(), (shop.id, sealed)
         kept = self._kept.get(place)
         if kept is not None and 0 <= now - kept[0] < MOST_AGE:
