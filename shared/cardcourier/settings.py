@@ -19,6 +19,7 @@ class Settings:
     delivery_queue: str
     import_queue: str
     report_queue: str
+    outbound_queue: str
     kms_key: str
     import_bucket: str
     report_bucket: str
@@ -48,6 +49,7 @@ class Settings:
             delivery_queue=env["DELIVERY_QUEUE_URL"],
             import_queue=env["IMPORT_QUEUE_URL"],
             report_queue=env["REPORT_QUEUE_URL"],
+            outbound_queue=env["OUTBOUND_QUEUE_URL"],
             kms_key=env["KMS_KEY_ID"],
             import_bucket=env["IMPORT_BUCKET"],
             report_bucket=env["REPORT_BUCKET"],

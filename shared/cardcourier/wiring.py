@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from cardcourier.adapters.notifiers import Login
     from cardcourier.adapters.objects import Objects
     from cardcourier.adapters.oidc.id_tokens import IdTokens
+    from cardcourier.adapters.outbound_signing import EndpointSecrets
     from cardcourier.adapters.post import BuyersPost
-    from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, Queue
+    from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, OutboundQueue, Queue
     from cardcourier.adapters.shop_secrets import ShopSecrets
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
+    from cardcourier.adapters.tables.endpoints import EndpointsTable
     from cardcourier.adapters.tables.history import HistoryTable
     from cardcourier.adapters.tables.idempotency import RepeatsTable
     from cardcourier.adapters.tables.journal import JournalTable
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.notes import NotesTable
     from cardcourier.adapters.tables.notifications import NotificationsTable
     from cardcourier.adapters.tables.orders import OrdersTable
+    from cardcourier.adapters.tables.outbox import OutboxTable
     from cardcourier.adapters.tables.pools import PoolsTable
     from cardcourier.adapters.tables.tokens import TokensTable
     from cardcourier.adapters.tables.views import ViewsTable
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from cardcourier.domain.changes import Changed
     from cardcourier.domain.mail import Notifier
     from cardcourier.services.allocating import Allocator
+    from cardcourier.services.announcing import Announcer
     from cardcourier.services.delivering import Deliverer
     from cardcourier.services.draining import Drainer
     from cardcourier.services.following import Dispatcher, Projector
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from cardcourier.services.intake import Intake
     from cardcourier.services.limiting import RequestLimits
     from cardcourier.services.managing.api_keys import KeysDesk
+    from cardcourier.services.managing.endpoints import EndpointsDesk
     from cardcourier.services.managing.gates import DeploymentGate, GatesDesk
     from cardcourier.services.managing.listings import ListingsDesk
     from cardcourier.services.managing.notifications import NotificationsDesk
@@ -72,10 +77,12 @@ if TYPE_CHECKING:
     from cardcourier.services.reading_orders import OrdersDesk
     from cardcourier.services.redeeming import Redeem
     from cardcourier.services.replacing import Replacer
+    from cardcourier.services.replaying import Replayer
     from cardcourier.services.report_jobs import ReportDesk
     from cardcourier.services.running_reports import ReportRunner
     from cardcourier.services.sealing import Sealed
     from cardcourier.services.searching import Finder
+    from cardcourier.services.sending_events import EventSender
     from cardcourier.services.sweeping import Sweeper
     from cardcourier.services.undoing import Undoer
 
@@ -88,6 +95,8 @@ CONNECT_SECONDS = 1
 READ_SECONDS = 3
 ATTEMPTS = 3
 CONNECTIONS = 32
+SENDERS = 10
+"""Events that one worker sends at once, as many as a batch holds: a slow endpoint holds up no other."""
 
 
 @cache
@@ -201,6 +210,20 @@ def journal() -> JournalTable:
 
 
 @cache
+def endpoints() -> EndpointsTable:
+    from cardcourier.adapters.tables.endpoints import EndpointsTable
+
+    return EndpointsTable(catalogue_table())
+
+
+@cache
+def outbox() -> OutboxTable:
+    from cardcourier.adapters.tables.outbox import OutboxTable
+
+    return OutboxTable(main_table())
+
+
+@cache
 def unread() -> UnreadTable:
     from cardcourier.adapters.unread import UnreadTable
 
@@ -267,6 +290,13 @@ def shop_secrets() -> ShopSecrets:
 
 
 @cache
+def endpoint_secrets() -> EndpointSecrets:
+    from cardcourier.adapters.outbound_signing import EndpointSecrets
+
+    return EndpointSecrets(shop_secrets())
+
+
+@cache
 def vault() -> Vault:
     from cardcourier.adapters.vault import Vault
 
@@ -295,6 +325,13 @@ def delivery_queue() -> DeliveryQueue:
     from cardcourier.adapters.queues import DeliveryQueue
 
     return DeliveryQueue(queue(settings().delivery_queue))
+
+
+@cache
+def outbound_queue() -> OutboundQueue:
+    from cardcourier.adapters.queues import OutboundQueue
+
+    return OutboundQueue(queue(settings().outbound_queue))
 
 
 @cache
@@ -401,6 +438,7 @@ def sweeper() -> Sweeper:
         due=waiting(),
         passes=orders_queue(),
         deliveries=delivery_queue(),
+        outbound=outbound_queue(),
         releases=catalogue(),
         clock=now_ms,
         parts=TIMER_PARTS,
@@ -411,7 +449,14 @@ def sweeper() -> Sweeper:
 def projector() -> Projector:
     from cardcourier.services.following import Projector
 
-    return Projector(journal(), orders(), views(), now_ms)
+    return Projector(journal(), orders(), views(), announcer(), now_ms)
+
+
+@cache
+def announcer() -> Announcer:
+    from cardcourier.services.announcing import Announcer
+
+    return Announcer(catalogue(), outbox(), outbound_queue(), now_ms)
 
 
 @cache
@@ -532,6 +577,40 @@ def seal_journal(tenant: Tenant, now: int) -> Sealed:
         bucket=settings().seal_bucket,
         now=now,
     )
+
+
+@cache
+def event_sender() -> EventSender:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cardcourier.adapters.outbound_http import Poster
+    from cardcourier.adapters.outbound_signing import signed_headers
+    from cardcourier.services.sending_events import EventSender
+
+    return EventSender(
+        outbox=outbox(),
+        endpoints=endpoints(),
+        secrets=endpoint_secrets(),
+        sign=signed_headers,
+        poster=Poster(f"cardcourier/{VERSION}", now_ms, local=on_one_machine()),
+        queue=outbound_queue(),
+        clock=now_ms,
+        chance=SystemRandom().random,
+        token=lambda: token_bytes(8).hex(),
+        spread=ThreadPoolExecutor(SENDERS).map,
+    )
+
+
+@cache
+def replayer() -> Replayer:
+    from cardcourier.services.replaying import Replayer
+
+    return Replayer(endpoints(), outbox(), outbound_queue(), now_ms)
+
+
+def on_one_machine() -> bool:
+    """Whether receivers on this very machine may be called, without TLS."""
+    return settings().stage in ("local", "test")
 
 
 def stream_changes(event: dict[str, Any]) -> list[Changed]:
@@ -688,6 +767,23 @@ def listings_desk() -> ListingsDesk:
     from cardcourier.services.managing.listings import ListingsDesk
 
     return ListingsDesk(merchants(), room_opener(), now_ms)
+
+
+@cache
+def endpoints_desk() -> EndpointsDesk:
+    from cardcourier.adapters.channels.standard import make_secret
+    from cardcourier.services.managing.endpoints import EndpointsDesk
+
+    return EndpointsDesk(
+        endpoints=endpoints(),
+        outbox=outbox(),
+        queue=outbound_queue(),
+        sealer=endpoint_secrets(),
+        make_secret=make_secret,
+        random=token_bytes,
+        clock=now_ms,
+        local=on_one_machine(),
+    )
 
 
 @cache

@@ -470,7 +470,7 @@ def failed(answer):
 
 def forget_messages(cloud):
     """Lose every message in every queue, so that no test waits for what another one left."""
-    for queue in ("Orders", "Delivery", "Import", "Report"):
+    for queue in ("Orders", "Delivery", "Import", "Report", "Outbound"):
         cloud.client("sqs").purge_queue(QueueUrl=cloud.resource(f"{queue}Queue"))
 
 

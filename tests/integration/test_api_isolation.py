@@ -9,9 +9,11 @@ from cardcourier.api.resolver import every_route
 from cardcourier.clock import now_ms
 from cardcourier.domain.access import User, user_id
 from tests.integration.api_client import caller, listed, problem
+from tests.integration.receiver import receiving
 from tests.integration.shop import Merchant, acting, raw_items
 
 ORDER = "/v1/orders/{shop}/A-1"
+HOOK = "/v1/webhook-endpoints/{endpoint}"
 NOTE = {"text": "t"}
 WHY = {"reason": "r"}
 
@@ -54,6 +56,16 @@ NAMED = [
     ("GET", f"{ORDER}/notifications", None, 404),
     ("POST", f"{ORDER}/notifications/{{note}}/retry", None, 404),
     ("POST", f"{ORDER}/notifications/{{note}}/notice", None, 404),
+    ("GET", HOOK, None, 404),
+    ("PATCH", HOOK, {"description": "stolen"}, 404),
+    ("DELETE", HOOK, None, 404),
+    ("POST", f"{HOOK}/secrets", {}, 404),
+    ("POST", f"{HOOK}/test", None, 404),
+    ("GET", f"{HOOK}/messages", None, 404),
+    ("GET", f"{HOOK}/messages/{{message}}", None, 404),
+    ("POST", f"{HOOK}/messages/{{message}}/replay", None, 404),
+    ("POST", f"{HOOK}/replays", {"from": "2026-01-01T00:00:00Z"}, 404),
+    ("GET", f"{HOOK}/replays/{{replay}}", None, 404),
 ]
 LISTS = [
     "keys",
@@ -66,13 +78,14 @@ LISTS = [
     "reports",
     "unread",
     "notifications",
+    "webhook-endpoints",
 ]
 
 
 @pytest.fixture(scope="module")
 def house(cloud):
     """Our tenant with one of everything, and a stranger."""
-    with acting(cloud):
+    with acting(cloud), receiving() as receiver:
         ours, theirs = listed(Merchant(cloud)), listed(Merchant(cloud))
         owner = caller(ours)
         ours.sell("MONTH", cards=2)
@@ -87,6 +100,12 @@ def house(cloud):
         ours.pay("A-1", ("MONTH", 1), number="#9-OURS", payments=[{"id": "pay-ours-1", "amount": "25.00"}])
         ours.pay("A-2", ("MONTH", 1), buyer={"email": "a@b..example"})
         ours.tell("order.paid", {"order_id": "unreadable"})
+        hook = owner.post("/v1/webhook-endpoints", {"url": receiver.url}).json["id"]
+        message = owner.post(f"/v1/webhook-endpoints/{hook}/test").json["id"]
+        cloud.wait_idle()
+        owner("PATCH", f"/v1/webhook-endpoints/{hook}", {"events": ["webhook.test"]})
+        since = {"from": "2026-01-01T00:00:00Z", "states": ["skipped"]}
+        replay = owner.post(f"/v1/webhook-endpoints/{hook}/replays", since).json["id"]
         cloud.wait_idle()
         ids = {
             "shop": ours.own,
@@ -98,6 +117,9 @@ def house(cloud):
             "batch": f"b-{job}",
             "report": report,
             "note": "1.0001.0.mail",
+            "endpoint": hook,
+            "message": message,
+            "replay": replay,
         }
         yield ours, owner, caller(theirs), ids
 
@@ -119,7 +141,7 @@ def invited(ours):
 
 def everything(ours):
     """All that is kept of our tenant; how often somebody asked is no part of it."""
-    prefixes = [f"{kind}#{ours.id}" for kind in ["O", "P", "C", "L", "B", "X", "W"]] + [f"S#{ours.own}", "R#"]
+    prefixes = [f"{kind}#{ours.id}" for kind in "OPCLBXWH"] + [f"S#{ours.own}", "R#"]
     found = (item for item in raw_items() if item["pk"]["S"].startswith(tuple(prefixes)))
     return {
         (item["pk"]["S"], item["sk"]["S"]): item
@@ -132,7 +154,8 @@ def test_every_route_that_names_something_is_tried():
     fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
     fills |= {"{item}": "<item>", "{user}": "<user>"}
     fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
-    fills |= {"{note}": "<notification>"}
+    fills |= {"{note}": "<notification>", "{replay}": "<job>"}
+    fills |= {"{endpoint}": "<endpoint>", "{message}": "<message>"}
 
     def rule(path):
         for text, name in fills.items():

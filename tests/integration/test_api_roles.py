@@ -11,6 +11,7 @@ DAY = 86_400_000
 ACTS = "owner manager support"
 STOCKS = "owner manager stock"
 ORDER = "/v1/orders/<shop>/<order>"
+HOOKS, HOOK = "/v1/webhook-endpoints", "/v1/webhook-endpoints/<endpoint>"
 
 # By the table of rights: orders, stock, replacing, reports, keys, shops' secrets.
 MATRIX = {
@@ -75,6 +76,18 @@ MATRIX = {
     ("POST", "/v1/reports"): "owner manager finance",
     ("GET", "/v1/reports/<job>"): "owner manager finance auditor",
     ("GET", "/v1/unread"): EVERYONE,
+    ("GET", HOOKS): "owner manager finance auditor",
+    ("POST", HOOKS): "owner manager",
+    ("GET", HOOK): "owner manager finance auditor",
+    ("PATCH", HOOK): "owner manager",
+    ("DELETE", HOOK): "owner manager",
+    ("POST", f"{HOOK}/secrets"): "owner manager",
+    ("POST", f"{HOOK}/test"): "owner manager",
+    ("GET", f"{HOOK}/messages"): "owner manager finance auditor",
+    ("GET", f"{HOOK}/messages/<message>"): "owner manager finance auditor",
+    ("POST", f"{HOOK}/messages/<message>/replay"): "owner manager",
+    ("POST", f"{HOOK}/replays"): "owner manager",
+    ("GET", f"{HOOK}/replays/<job>"): "owner manager finance auditor",
 }
 PUBLIC = {("GET", "/v1/health"), ("POST", "/v1/bootstrap")}
 

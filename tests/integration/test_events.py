@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from cardcourier import wiring
+from cardcourier.adapters.channels import standard
 from cardcourier.adapters.tables import catalogue as names
 from cardcourier.clock import now_ms
 from cardcourier.domain.catalogue import Job, Tenant
+from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.outbox import Message, MessageKey
 from cardcourier.domain.segments import SEAL_AFTER
 from cardcourier.domain.tokens import Token
 from tests.integration.api_client import caller
+from tests.integration.receiver import Receiver
 from tests.integration.shop import (
     Log,
     Merchant,
@@ -102,6 +106,21 @@ def test_delivery_mails_the_link_and_commits_it(sample):
     assert sample.counts(ORDER, SHOP) == {"DELIVERED": 2}
     [mail] = [mail for mail in sample.mails_to("buyer@example.com") if "2048" in mail["subject"]]
     assert f"/r/{sample.token(ORDER, SHOP)}" in mail["text"]
+
+
+def test_outbound_sends_the_event_signed(sample):
+    event, receiver = "evt_1793520000500_0123456789abcdef0123", Receiver()
+    secret = standard.make_secret(bytes(32))
+    sealed = wiring.endpoint_secrets().seal("sample", "we-sample", secret)
+    endpoint = Endpoint(id="we-sample", tenant="sample", url=receiver.url, secrets=(sealed,))
+    wiring.endpoints().add(endpoint, now_ms(), "test")
+    key = MessageKey("sample", "we-sample", event)
+    wiring.outbox().put_new(Message(key=key, type="webhook.test", at=now_ms(), body='{"type":"x"}'), now_ms())
+    assert failed(replay(sample, "outbound")) == []
+    assert failed(replay(sample, "outbound")) == []
+    receiver.stop()
+    [heard] = receiver.heard
+    assert heard.id == event and heard.signed_by(secret)
 
 
 def test_projection_writes_the_line_and_the_list_row(sample):

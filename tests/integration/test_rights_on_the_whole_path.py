@@ -13,7 +13,8 @@ import pytest
 from cardcourier import wiring
 from cardcourier.clock import now_ms
 from local.cloud import Cloud
-from tests.integration.shop import acting, call, paid, rfc3339, sign_own
+from tests.integration.receiver import receiving
+from tests.integration.shop import acting, call, paid, rfc3339, sign_own, wait_until
 from tests.rights_guard import acting_as, guarded, refusals
 
 
@@ -100,7 +101,10 @@ def walk(folder, tmp_path_factory):
     with Cloud(tmp_path_factory.mktemp("cloud") / "data", template=guarded(folder), quiet=True) as cloud:
         walk = Walk(cloud)
         walk.set_up()
-        yield walk
+        with receiving() as listener:
+            walk.api("POST", "/webhook-endpoints", {"url": listener.url, "events": ["order.paid"]})
+            yield walk
+            assert listener.of("order.paid")
 
 
 @pytest.fixture(autouse=True)
@@ -182,6 +186,31 @@ def test_refunds_held_orders_and_waiting_rooms(walk):
     walk.tell("no.such.event", {})
     walk.import_cards(codes(3), upload=False)
     assert walk.api("GET", "/unread")["items"]
+
+
+def test_events_reach_an_endpoint_and_are_replayed(walk, folder):
+    with receiving() as receiver:
+        hook = "/webhook-endpoints/" + walk.api("POST", "/webhook-endpoints", {"url": receiver.url})["id"]
+        walk.api("PATCH", hook, {"description": "CRM"})
+        receiver.status = 500
+        message = walk.api("POST", f"{hook}/test")["id"]
+        wait_until(lambda: walk.api("GET", f"{hook}/messages/{message}")["failures"])
+        receiver.status = 200
+        later = now_ms() + 120_000
+        with acting(walk.cloud), acting_as("release", folder):
+            replace(wiring.sweeper(), clock=lambda: later).sweep()
+        wait_until(lambda: walk.api("GET", f"{hook}/messages/{message}")["state"] == "sent")
+        walk.api("POST", f"{hook}/secrets", {"drop_old": False})
+        walk.api("POST", f"{hook}/messages/{message}/replay")
+        everything = {"from": "2026-01-01T00:00:00Z", "states": ["sent"]}
+        job = walk.api("POST", f"{hook}/replays", everything)["id"]
+        walk.cloud.wait_idle()
+        assert walk.api("GET", f"{hook}/replays/{job}")["state"] == "done"
+        assert walk.api("GET", f"{hook}/messages")["items"] and walk.api("GET", "/webhook-endpoints")["items"]
+        receiver.status = 410
+        walk.api("POST", f"{hook}/test")
+        wait_until(lambda: walk.api("GET", hook)["state"] == "disabled")
+        walk.api("DELETE", hook)
 
 
 def test_reports_are_made_and_fetched(walk):

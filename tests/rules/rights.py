@@ -18,7 +18,7 @@ from tests.rules.reading import (
 
 # Table → the kinds of items it holds; an index is searched by its own keys.
 KINDS = {
-    "Main": {"P#*", "O#*", "R#*", "W#*", "S#*", "AK#*", "U#*", "C#*", "C#-", "L#*", "B#*", "X#*"},
+    "Main": {"P#*", "O#*", "R#*", "W#*", "S#*", "AK#*", "U#*", "C#*", "C#-", "L#*", "B#*", "X#*", "H#*"},
     "Main/index/card": {"C#*"},
     "Main/index/due": {"D#*", "W#*"},
     "Vault": {"V#*"},
@@ -33,7 +33,7 @@ QUEUE_TAKING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttribut
 OPENERS = {
     "card": {"redeem", "inventory"},
     "contact": {"delivery"},
-    "secret": {"webhooks"},
+    "secret": {"webhooks", "outbound"},
     "link": {"delivery", "redeem", "api"},
     "pepper": {"webhooks", "inventory", "api"},
 }

@@ -85,10 +85,10 @@ def test_the_public_internet_is_reached_and_this_machine_only_from_itself():
 def test_two_secrets_sign_for_a_day_and_then_one():
     both = ENDPOINT.with_secret(b"two", NOW, drop_old=False)
 
-    assert both.signing(NOW + ROTATION - 1).secrets == (b"one", b"two")
-    assert both.signing(NOW + ROTATION).secrets == (b"two",)
+    assert both.valid_secrets(NOW + ROTATION - 1) == (b"one", b"two")
+    assert both.valid_secrets(NOW + ROTATION) == (b"two",)
     assert both.with_secret(b"three", NOW, drop_old=False).secrets == (b"two", b"three")
-    assert both.with_secret(b"three", NOW, drop_old=True).signing(NOW).secrets == (b"three",)
+    assert both.with_secret(b"three", NOW, drop_old=True).valid_secrets(NOW) == (b"three",)
     later = both.with_secret(b"three", NOW + ROTATION, drop_old=False)
     assert later.secrets == (b"two", b"three")
 

@@ -74,8 +74,14 @@ class World:
     def notify(self, wanted):
         self.sent += [("notify", key.order, note) for key, note in wanted]
 
+    def message_of(self, timer):
+        return timer.pk
+
+    def events(self, wanted):
+        self.sent += [("event", pk.rpartition("#")[2]) for pk in wanted]
+
     def sweep(self, now=NOW):
-        return Sweeper(self, self, self, self, lambda: now, 2).sweep()
+        return Sweeper(self, self, self, self, self, lambda: now, 2).sweep()
 
     def due(self, name):
         return self.timers[name][1].due
@@ -178,3 +184,13 @@ def test_an_order_and_its_unit_are_delivered_once():
     world.timers["unit"] = ("DELIV", replace(world.timers["same"][1], sk="U#1#0001"))
     world.sweep()
     assert world.sent.count(("deliver", "same")) == 1
+
+
+def test_an_event_is_asked_for_after_everything_that_a_buyer_waits_for():
+    world = World()
+    world.add("HOOK", "event", NOW - 1)
+    world.add("ORDER", "late", NOW - 1)
+    world.add("DELIV", "unit", NOW - 1)
+    world.sweep()
+
+    assert world.sent[-1] == ("event", "event") and len(world.sent) > 2

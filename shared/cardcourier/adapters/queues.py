@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.outbox import MessageKey
 from cardcourier.domain.states import Room
 from cardcourier.errors import Unavailable
 
@@ -87,3 +88,22 @@ class DeliveryQueue:
     def notify(self, wanted: Sequence[tuple[OrderKey, str]]) -> None:
         """Have these notifications tried again."""
         self.queue.send_all([{**order_body(key, "notify"), "note": note} for key, note in wanted])
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundQueue:
+    """Asks for sending events to endpoints."""
+
+    queue: Queue
+
+    def events(self, wanted: Sequence[MessageKey], delay: int = 0) -> None:
+        """`delay` in seconds."""
+        self.queue.send_all([_event_body(key) for key in wanted], delay)
+
+    def replay(self, tenant: str, job: str) -> None:
+        """Have a replay go on."""
+        self.queue.send({"kind": "replay", "tenant": tenant, "job": job})
+
+
+def _event_body(key: MessageKey) -> dict[str, str]:
+    return {"kind": "event", "tenant": key.tenant, "endpoint": key.endpoint, "event": key.event}

@@ -15,6 +15,8 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from cardcourier import wiring
 from cardcourier.api import (
     bootstrap,
+    endpoint_messages,
+    endpoints,
     gates,
     imports,
     keys,
@@ -51,6 +53,8 @@ ROUTES: tuple[Routes, ...] = tuple(
         reports,
         unread,
         users,
+        endpoints,
+        endpoint_messages,
     )
 )
 _PARAMETER = re.compile(r"<(\w+)>")

@@ -15,6 +15,8 @@ _MANAGES = _READS | {
     "sales:pause",
     "reports:read",
     "reports:run",
+    "webhooks:read",
+    "webhooks:write",
 }
 
 ROLES: dict[str, frozenset[str]] = {
@@ -22,8 +24,8 @@ ROLES: dict[str, frozenset[str]] = {
     "manager": _MANAGES | {"audit:own"},
     "stock": _READS | {"stock:import", "products:write"},
     "support": _READS | {"orders:act", "cards:replace"},
-    "finance": _READS | {"reports:read", "reports:run"},
-    "auditor": _READS | {"reports:read", "audit:read", "audit:own"},
+    "finance": _READS | {"reports:read", "reports:run", "webhooks:read"},
+    "auditor": _READS | {"reports:read", "webhooks:read", "audit:read", "audit:own"},
 }
 """Scopes of each role. A key may hold fewer than its role, never more."""
 
@@ -36,12 +38,13 @@ _IMPLIED: dict[str, frozenset[str]] = {
 }
 """What was one right in 0.1.0 and can be had apart since, and what is a part of another."""
 
+_MANAGED = _MANAGES - {"shops:secrets", "sales:pause", "webhooks:read", "webhooks:write"}
 _IN_0_1_0: dict[str, frozenset[str]] = {
-    "owner": _MANAGES - {"shops:secrets", "sales:pause"} | {"keys:write"},
-    "manager": _MANAGES - {"shops:secrets", "sales:pause"},
+    "owner": _MANAGED | {"keys:write"},
+    "manager": _MANAGED,
     "stock": ROLES["stock"],
     "support": ROLES["support"],
-    "finance": ROLES["finance"],
+    "finance": _READS | {"reports:read", "reports:run"},
     "auditor": _READS | {"reports:read"},
 }
 

@@ -26,7 +26,7 @@ _WRAPPED = tuple(map(IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2
 class Endpoint:
     """An address that hears of events; without `events` of all. Times are epoch milliseconds.
 
-    `secrets` are sealed, the newest last; the older one signs until `rotated_until`. `reason` says why it is
+    `secrets` are sealed, the newest last; the older one signs until `old_until`. `reason` says why it is
     disabled. `failing_since` is kept beside the document, for it changes without anybody's doing.
     """
 
@@ -38,7 +38,7 @@ class Endpoint:
     state: str = ENABLED
     reason: str = ""
     secrets: tuple[bytes, ...] = ()
-    rotated_until: int = 0
+    old_until: int = 0
     created_at: int = 0
     failing_since: int = 0
 
@@ -50,14 +50,14 @@ class Endpoint:
         """Whether it is to hear of events of this type."""
         return not self.events or event_type in self.events
 
-    def signing(self, now: int) -> Self:
-        """The endpoint with the secrets that sign now: both while one replaces the other."""
-        return self if now < self.rotated_until else replace(self, secrets=self.secrets[-1:])
+    def valid_secrets(self, now: int) -> tuple[bytes, ...]:
+        """The sealed secrets that sign at `now`: both while one replaces the other."""
+        return self.secrets if now < self.old_until else self.secrets[-1:]
 
     def with_secret(self, sealed: bytes, now: int, *, drop_old: bool) -> Self:
         """A new secret beside the newest one for a day, or alone."""
-        kept = (*self.signing(now).secrets, sealed)[-1 if drop_old else -MOST_SECRETS :]
-        return replace(self, secrets=kept, rotated_until=now + ROTATION if len(kept) > 1 else 0)
+        kept = (*self.valid_secrets(now), sealed)[-1 if drop_old else -MOST_SECRETS :]
+        return replace(self, secrets=kept, old_until=now + ROTATION if len(kept) > 1 else 0)
 
     def worn_out(self, now: int) -> bool:
         """Whether it has done nothing but fail for days."""

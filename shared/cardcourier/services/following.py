@@ -23,17 +23,28 @@ class Views(Protocol):
     def put_last4(self, rows: Iterable[tuple[str, OrderKey, str, int]]) -> None: ...
 
 
+class Announcements(Protocol):
+    """Tells merchants' systems what happened."""
+
+    def announce(
+        self,
+        told: Sequence[tuple[Changed, Sequence[JournalLine]]],
+        orders: Mapping[OrderKey, tuple[Header, list[Unit]]],
+    ) -> int: ...
+
+
 class Deliveries(Protocol):
     def deliver(self, wanted: Sequence[OrderKey]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Projector:
-    """Writes journal lines and list rows; the same changes again write the same again."""
+    """Writes journal lines, list rows and events; the same changes again write the same again."""
 
     journal: Journal
     orders: Orders
     views: Views
+    announcements: Announcements
     clock: Callable[[], int]
 
     def project(self, changes: Sequence[Changed]) -> int:
@@ -54,6 +65,7 @@ class Projector:
                 if c.newly_allocated and c.after and c.after.get("l4")
             ]
         )
+        self.announcements.announce(told, found)
         return len(lines)
 
 

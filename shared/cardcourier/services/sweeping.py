@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.outbox import MessageKey
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import Pushed, RoomTimer, Timer
 
@@ -23,6 +24,7 @@ class Due(Protocol):
     def order_of(self, timer: Timer) -> OrderKey: ...
     def note_of(self, timer: Timer) -> str: ...
     def room_of(self, timer: Timer) -> RoomTimer: ...
+    def message_of(self, timer: Timer) -> MessageKey: ...
 
 
 class Passes(Protocol):
@@ -33,6 +35,10 @@ class Passes(Protocol):
 class Deliveries(Protocol):
     def deliver(self, wanted: list[OrderKey]) -> None: ...
     def notify(self, wanted: list[tuple[OrderKey, str]]) -> None: ...
+
+
+class Outbound(Protocol):
+    def events(self, wanted: list[MessageKey]) -> None: ...
 
 
 class Releases(Protocol):
@@ -59,6 +65,7 @@ class Sweeper:
     due: Due
     passes: Passes
     deliveries: Deliveries
+    outbound: Outbound
     releases: Releases
     clock: Callable[[], int]
     parts: int
@@ -75,6 +82,8 @@ class Sweeper:
         notes = [pushed.timer for pushed in self._push_all("NOTE", now)]
         self.deliveries.notify([(self.due.order_of(timer), self.due.note_of(timer)) for timer in notes])
         rooms = sum(self._open(timer, now) for timer in self._timers("ROOM", now + LOOK_AHEAD))
+        # Last, for nobody who bought waits for it.
+        self.outbound.events([self.due.message_of(pushed.timer) for pushed in self._push_all("HOOK", now)])
         ages = [now - pushed.paid_at for pushed in late if pushed.paid_at]
         return Swept(len(orders), len(units), rooms, max(ages, default=0), len(notes))
 

@@ -40,6 +40,10 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     undone chunk     B#<t>#<batch>               V#<chunk>               -
     closed batch     B#<t>#<batch>               VOID                    -
     burnt, void card X#<t>#<card>                X                       -
+    endpoint         H#<t>                       E#<endpoint>            -
+    replay           H#<t>                       JOB#<id>                -
+    message          H#<t>#<endpoint>#<00..15>   <event>                 due: D#HOOK#<00..31> while
+                                                                         pending (time to live)
 
 vault     V#<t>#<card> → ciphertext
 journal   J#<t>#<day>#<lane> / <at>#<item>#<ver>; LATE#<t>; SEAL#<t>

@@ -22,10 +22,11 @@ from cardcourier.adapters.tables.writes import (
 )
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
+from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.gates import MOST_AGE, Gate
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Gate)
+Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Gate, Endpoint)
 MOST_KEPT = 10_000
 _BYTES = "base64:"
 
@@ -238,6 +239,13 @@ class CachedCatalogue:
         found: list[Listing] = self._cached(
             ("listings", tenant, shop, item, variant),
             lambda: self.catalogue.listings(tenant, shop, item, variant),
+        )
+        return found
+
+    def endpoints(self, tenant: str) -> Sequence[Endpoint]:
+        """Who is to hear of this tenant's events; nobody, for most."""
+        found: list[Endpoint] = self._cached(
+            ("endpoints", tenant), lambda: self.catalogue.all(Endpoint, keys.endpoints(tenant), "E#")
         )
         return found
 

@@ -4,6 +4,7 @@ from hashlib import sha256
 from zlib import crc32
 
 from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.outbox import LANES, MessageKey
 from cardcourier.domain.states import Room
 
 TIMER_PARTS = 32
@@ -122,3 +123,30 @@ def search(tenant: str, digest: str) -> str:
 
 def last4(tenant: str, text: str) -> str:
     return f"4#{tenant}#{text}"
+
+
+def endpoints(tenant: str) -> str:
+    return f"H#{tenant}"
+
+
+def endpoint(tenant: str, endpoint_id: str) -> Key:
+    return endpoints(tenant), f"E#{endpoint_id}"
+
+
+def replay(tenant: str, job: str) -> Key:
+    return endpoints(tenant), f"JOB#{job}"
+
+
+def outbox_lane(tenant: str, endpoint_id: str, lane: int) -> str:
+    return f"H#{tenant}#{endpoint_id}#{lane:02d}"
+
+
+def message(key: MessageKey) -> Key:
+    """A message of an endpoint; the id of its event begins with its time and so sorts by it."""
+    lane = crc32(key.event.encode()) % LANES
+    return outbox_lane(key.tenant, key.endpoint, lane), key.event
+
+
+def message_of(pk: str, sk: str) -> MessageKey:
+    _, tenant, endpoint_id, _ = pk.split("#")
+    return MessageKey(tenant, endpoint_id, sk)

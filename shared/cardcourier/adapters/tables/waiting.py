@@ -11,6 +11,7 @@ from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import HeaderRecord, Record, RoomRecord
 from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Table
 from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.outbox import MessageKey
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import Pushed, RoomTimer, Timer, WaitingUnit
 
@@ -74,6 +75,10 @@ class WaitingTable:
                     if key.tenant == tenant and key not in seen:
                         seen.add(key)
                         yield key
+
+    def message_of(self, timer: Timer) -> MessageKey:
+        """Which message a timer of the outbox belongs to."""
+        return keys.message_of(timer.pk, timer.sk)
 
     def open_room(self, tenant: str, room: Room, ref: str, due: int) -> bool:
         """Have the sweeper look at a room at `due`; False when there is no such room."""
