@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from cardcourier.services.managing.products import ProductsDesk, RoomOpener
     from cardcourier.services.managing.shops import ShopsDesk
     from cardcourier.services.managing.stock import StockDesk
+    from cardcourier.services.managing.suppliers import SuppliersDesk
     from cardcourier.services.managing.tenants import TenantsDesk
     from cardcourier.services.managing.users import UsersDesk
     from cardcourier.services.notifying import Teller
@@ -791,6 +792,13 @@ def stock_desk() -> StockDesk:
     from cardcourier.services.managing.stock import StockDesk
 
     return StockDesk(merchants(), pools())
+
+
+@cache
+def suppliers_desk() -> SuppliersDesk:
+    from cardcourier.services.managing.suppliers import SuppliersDesk
+
+    return SuppliersDesk(merchants(), bucket(settings().import_bucket), now_ms)
 
 
 @cache

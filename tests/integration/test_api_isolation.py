@@ -39,6 +39,10 @@ NAMED = [
     ("GET", "/v1/users/{user}", None, 404),
     ("PATCH", "/v1/users/{user}", {"disabled": True}, 404),
     ("GET", "/v1/batches/{batch}", None, 404),
+    ("PATCH", "/v1/batches/{batch}", {"note": "stolen"}, 404),
+    ("GET", "/v1/suppliers/{supplier}", None, 404),
+    ("PATCH", "/v1/suppliers/{supplier}", {"name": "stolen"}, 404),
+    ("POST", "/v1/suppliers/{supplier}/document", {"file_name": "a.pdf", "sha256": "0" * 64}, 404),
     ("GET", "/v1/imports/{imports}", None, 404),
     ("POST", "/v1/imports/{imports}/preview", None, 404),
     ("POST", "/v1/imports/{imports}/commit", None, 404),
@@ -73,6 +77,7 @@ LISTS = [
     "products",
     "stock",
     "batches",
+    "suppliers",
     "imports",
     "orders",
     "reports",
@@ -90,6 +95,7 @@ def house(cloud):
         owner = caller(ours)
         ours.sell("MONTH", cards=2)
         ours.map(ours.own, "i", ("MONTH", 1))
+        owner.post("/v1/suppliers", {"id": "s-1", "name": "Ours"})
         job = owner.post("/v1/imports", {"sku": "MONTH", "text": "KM-ISOLATED-0001\n"}).json["id"]
         owner.post(f"/v1/imports/{job}/preview")
         cloud.wait_idle()
@@ -115,6 +121,7 @@ def house(cloud):
             "key": owner.key.split("_")[2],
             "imports": job,
             "batch": f"b-{job}",
+            "supplier": "s-1",
             "report": report,
             "note": "1.0001.0.mail",
             "endpoint": hook,
@@ -152,7 +159,7 @@ def everything(ours):
 
 def test_every_route_that_names_something_is_tried():
     fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
-    fills |= {"{item}": "<item>", "{user}": "<user>"}
+    fills |= {"{item}": "<item>", "{user}": "<user>", "{supplier}": "<supplier>"}
     fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
     fills |= {"{note}": "<notification>", "{replay}": "<job>"}
     fills |= {"{endpoint}": "<endpoint>", "{message}": "<message>"}

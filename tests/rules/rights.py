@@ -23,7 +23,7 @@ KINDS = {
     "Main/index/due": {"D#*", "W#*"},
     "Vault": {"V#*"},
     "Journal": {"J#*", "SEAL#*", "LATE#*"},
-    "Views": {"A#*", "K#*", "4#*"},
+    "Views": {"A#*", "K#*", "4#*", "B#*", "Q#*"},
 }
 STREAM_READING = {
     f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
@@ -79,7 +79,7 @@ def no_star(template):
             yield f"{where}: star in an action"
         resource = json.dumps(statement["Resource"])
         if "*" in resource and not re.fullmatch(
-            r'\{"Fn::Sub": "\$\{\w+Bucket\.Arn\}/\*(\.[\w.]+)?"\}', resource
+            r'\{"Fn::Sub": "\$\{\w+Bucket\.Arn\}/(\w+/)?\*(\.[\w.]+)?"\}', resource
         ):
             yield f"{where}: star in a resource"
 
@@ -140,12 +140,12 @@ def vault_is_closed(template):
 
 
 def card_files_are_closed(template):
-    """A card file is read by inventory alone; of that bucket the API may read rejected rows, masked."""
+    """A card file is read by inventory alone; of that bucket the API may read rejected rows and papers."""
     for name, statement in rights(template):
         resource = json.dumps(statement["Resource"])
         if "s3:GetObject" not in actions(statement) or "ImportBucket" not in resource or name == "inventory":
             continue
-        if name != "api" or not resource.endswith('/*.rejected.csv"}'):
+        if name != "api" or not resource.endswith(('/*.rejected.csv"}', '/authorisations/*"}')):
             yield f"{name}/{statement['Sid']}: may read card files"
 
 

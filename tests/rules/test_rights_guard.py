@@ -109,11 +109,12 @@ def test_a_key_without_a_purpose_opens_nothing(roles):
 
 
 def test_a_card_file_needs_the_bucket_and_its_key(roles):
-    request = {"Bucket": "ImportBucket", "Key": "t/j"}
+    request = {"Bucket": "ImportBucket", "Key": "imports/t/j"}
     assert may(roles, "api", "s3", "PutObject", **request)
     assert may(roles, "inventory", "s3", "GetObject", **request)
     assert not may(roles, "api", "s3", "GetObject", **request)
-    assert may(roles, "api", "s3", "GetObject", Bucket="ImportBucket", Key="t/j.rejected.csv")
+    assert may(roles, "api", "s3", "GetObject", Bucket="ImportBucket", Key="imports/t/j.rejected.csv")
+    assert not may(roles, "inventory", "s3", "GetObject", Bucket="ImportBucket", Key="authorisations/t/s/1")
     without = [s for s in roles["inventory"] if s["Sid"] != "OpenUploadedFileAndSealRejects"]
     assert not may({"inventory": without}, "inventory", "s3", "GetObject", **request)
 

@@ -82,6 +82,9 @@ class Desk:
     def product(self, tenant, sku):
         return PRODUCT
 
+    def supplier(self, tenant, supplier):
+        return None
+
     def add_batch(self, batch, now, by):
         self.batch = self.batch or batch
 

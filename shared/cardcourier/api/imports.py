@@ -40,15 +40,18 @@ class LayoutShape(Shape):
 
 
 class NewImport(Shape):
-    """`cost` is that of one card, in minor units, and `expires_at` its end, where the file says neither.
+    """`cost` is that of one card, in minor units, `face` its face value, and `expires_at` its end, where the
+    file is silent; without cost and currency those of the `supplier` count.
 
     Either the cards are given as `text`, or the answer holds a form with which the file is uploaded.
     """
 
     sku: Text
     file_name: Annotated[Text, Field(min_length=1)] = "cards.txt"
-    cost: Minor = 0
-    currency: Text = "CNY"
+    cost: Minor | None = None
+    currency: Text | None = None
+    face: Minor | None = None
+    supplier: Text = ""
     expires_at: GivenMoment | None = None
     layout: LayoutShape | None = None
     note: LongText = ""
@@ -129,6 +132,7 @@ class ImportShape(Shape):
     sku: str
     file_name: str
     cost: Money
+    supplier: str = ""
     note: str
     created_at: Moment
     by: str
@@ -179,6 +183,8 @@ def create(body: NewImport) -> Response[OrderedImport]:
         file_name=body.file_name,
         cost=body.cost,
         currency=body.currency,
+        face=body.face,
+        supplier=body.supplier,
         expires_at=body.expires_at,
         layout=body.layout.model_dump() if body.layout else None,
         note=body.note,
@@ -261,6 +267,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "sku": data["sku"],
         "file_name": data["file_name"],
         "cost": money(int(data["cost"]), data["currency"]),
+        "supplier": data.get("supplier") or "",
         "note": data.get("note") or "",
         "created_at": job.created_at,
         "by": job.by,

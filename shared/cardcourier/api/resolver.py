@@ -30,6 +30,7 @@ from cardcourier.api import (
     search,
     shops,
     stock,
+    suppliers,
     unread,
     users,
 )
@@ -46,6 +47,7 @@ ROUTES: tuple[Routes, ...] = tuple(
         gates,
         listings,
         stock,
+        suppliers,
         imports,
         orders,
         notifications,

@@ -7,6 +7,7 @@ from typing import Any
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.states import State
 
+_WITH_BUYER = (State.DELIVERED, State.REVEALED)
 Image = Mapping[str, Any]
 
 
@@ -27,6 +28,18 @@ class Changed:
     def of_order(self) -> bool:
         """Whether it is an item of an order, and not of a batch."""
         return self.key["pk"].startswith("O#")
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether this write handed a unit's card to its buyer."""
+        after, before = self.after or {}, self.before or {}
+        return after.get("st") in _WITH_BUYER and before.get("st") not in _WITH_BUYER
+
+    @property
+    def replaced(self) -> bool:
+        """Whether this write gave a unit another card for one that did not work."""
+        after, before = self.after or {}, self.before or {}
+        return bool(before.get("card") and after.get("card") and before["card"] != after["card"])
 
     @property
     def newly_allocated(self) -> bool:

@@ -17,6 +17,7 @@ from cardcourier.domain.card_files import (
     Rules,
     compile_pattern,
     encoding_of,
+    fits,
     layout_of,
     layout_of_cells,
     lines,
@@ -130,6 +131,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """How the last file of a supplier was read. `head` is what `digest` makes of its header line, if it had
+    one: a line that was taken for a header may be a card.
+    """
+
+    layout: Layout
+    head: str
+    digest: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
 class CardFile:
     """A supplier's file and how it is read."""
 
@@ -138,16 +150,43 @@ class CardFile:
     layout: Layout
 
     @classmethod
-    def of(cls, source: Source, chosen: Mapping[str, Any]) -> Self:
-        """`chosen`: the `file_name`, and the `layout` if a person chose one. Raises Refused."""
+    def of(cls, source: Source, chosen: Mapping[str, Any], remembered: Remembered | None = None) -> Self:
+        """`chosen`: the `file_name`, and the `layout` if a person chose one. Raises Refused.
+
+        Without a choice the supplier's last layout counts, if it was `remembered` and fits this file.
+        """
         given = Layout.of(chosen["layout"]) if chosen.get("layout") else None
         if source.cells is not None:
             if given is not None and not given.separator and len(given.columns) > 1:
                 given = replace(given, separator=CELLS)
-            return cls(source, "", given or layout_of_cells(source.cells()))
+            return cls(source, "", given or layout_of_cells(source.cells()))._or(given, remembered)
         encoding = encoding_of(source.pieces())
         quoted = (source.name or chosen["file_name"]).lower().endswith((".csv", ".tsv"))
-        return cls(source, encoding, given or layout_of(lines(source.pieces(), encoding), quoted=quoted))
+        layout = given or layout_of(lines(source.pieces(), encoding), quoted=quoted)
+        return cls(source, encoding, layout)._or(given, remembered)
+
+    def _or(self, given: Layout | None, remembered: Remembered | None) -> Self:
+        """The file as remembered, where that fits and nobody chose otherwise."""
+        if given is not None or remembered is None or (remembered.layout.separator == CELLS) > self.is_book:
+            return self
+        known = replace(self, layout=remembered.layout)
+        if known.layout.header != self.layout.header or (
+            known.head and remembered.digest(known.head) != remembered.head
+        ):
+            return self
+        return known if fits(known.layout, known._records()) else self
+
+    @property
+    def is_book(self) -> bool:
+        return self.source.cells is not None
+
+    @property
+    def head(self) -> str:
+        """The header line; empty if there is none."""
+        if not self.layout.header:
+            return ""
+        headless = replace(self, layout=replace(self.layout, header=False))
+        return next((record.line for record in headless._records()), "")
 
     @property
     def sha256(self) -> str:

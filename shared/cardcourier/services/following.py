@@ -1,6 +1,6 @@
 """What follows from a change in the main table: journal lines, list rows, deliveries."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,8 @@ class Orders(Protocol):
 class Views(Protocol):
     def put_orders(self, rows: Iterable[OrderRow]) -> None: ...
     def put_last4(self, rows: Iterable[tuple[str, OrderKey, str, int]]) -> None: ...
+    def put_outcomes(self, rows: Iterable[tuple[str, str, str, str]]) -> None: ...
+    def put_sales(self, rows: Iterable[tuple[str, str, int]]) -> None: ...
 
 
 class Announcements(Protocol):
@@ -65,6 +67,14 @@ class Projector:
                 if c.newly_allocated and c.after and c.after.get("l4")
             ]
         )
+        self.views.put_outcomes(list(_outcomes(changes)))
+        self.views.put_sales(
+            [
+                (c.order.tenant, str(c.after["sku"]), int(c.after["at"]))
+                for c in changes
+                if c.newly_allocated and c.after
+            ]
+        )
         self.announcements.announce(told, found)
         return len(lines)
 
@@ -80,3 +90,13 @@ class Dispatcher:
         wanted = list(dict.fromkeys(change.order for change in changes if change.newly_allocated))
         self.deliveries.deliver(wanted)
         return len(wanted)
+
+
+def _outcomes(changes: Sequence[Changed]) -> Iterator[tuple[str, str, str, str]]:
+    """`(tenant, batch, what, card)`: which cards came to a buyer, and which of them did not work."""
+    for change in changes:
+        before, after = change.before or {}, change.after or {}
+        if change.handed_over and after.get("card"):
+            yield change.order.tenant, str(after["batch"]), "D", str(after["card"])
+        if change.replaced:
+            yield change.order.tenant, str(before["batch"]), "I", str(before["card"])

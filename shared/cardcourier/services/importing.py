@@ -6,7 +6,7 @@ earlier success is told from a duplicate; a chunk that is done leaves a row of i
 are made from those rows alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -14,12 +14,13 @@ from functools import partial
 from random import Random, SystemRandom
 from typing import Any, Protocol
 
-from cardcourier.domain.card_files import BadRow, CardRow, Tally
+from cardcourier.domain.card_files import BadRow, CardRow, Layout, Tally
 from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
 from cardcourier.domain.imports import (
     ROWS,
     CardFile,
     Chunk,
+    Remembered,
     Row,
     Source,
     Terms,
@@ -33,6 +34,7 @@ from cardcourier.domain.imports import (
 from cardcourier.domain.protocol import Actor
 from cardcourier.domain.rejects import Rejects
 from cardcourier.domain.states import Room
+from cardcourier.domain.suppliers import WARNINGS, Supplier, standing_of
 from cardcourier.errors import NotFound, Refused
 from cardcourier.services.import_steps import Steps
 from cardcourier.services.stocking import Entry, Stocker
@@ -55,6 +57,8 @@ class Documents(Protocol):
     def change_job(self, job: Job, now: int, by: str) -> Job: ...
     def tenant(self, tenant: str) -> Tenant: ...
     def product(self, tenant: str, sku: str) -> Product: ...
+    def supplier(self, tenant: str, supplier: str) -> Supplier | None: ...
+    def remember_layout(self, supplier: Supplier, layout: Mapping[str, Any], now: int, by: str) -> None: ...
     def add_batch(self, batch: Batch, now: int, by: str) -> None: ...
     def count_batch(self, batch: Batch, now: int, by: str) -> None: ...
     def file_job(self, tenant: str, sha256: str) -> str: ...
@@ -148,7 +152,7 @@ class Importer:
             rid,
             "previewed",
             **asdict(counts_of(found.accepted, found.bad)),
-            warnings=found.warnings,
+            warnings=found.warnings | self._warnings(job),
             total_cost=found.cost,
             sample=[asdict(sample) for sample in found.samples],
             rejects=[asdict(bad) for bad in found.rejects],
@@ -158,6 +162,12 @@ class Importer:
             done_rows=0,
             reject_file=self._keep(job, rejects),
         )
+
+    def _warnings(self, job: Job) -> dict[str, int]:
+        """What there is to say of the supplier's authorisation."""
+        supplier = self._supplier(job)
+        standing = standing_of(supplier, self.clock()) if supplier else None
+        return {WARNINGS[standing]: 1} if standing in WARNINGS else {}
 
     def _count(self, entry: Entry, rows: Sequence[Row], tally: Tally, rejects: Rejects) -> None:
         known = {row.row for row in self.stocker.judge(entry, rows).known}
@@ -186,6 +196,7 @@ class Importer:
         self._claim(job, rid)
         if "terms" not in job.data:
             job = self._begin(job, product, tenant, rid)
+            self._remember(job, file, rid)
         self.documents.add_batch(_batch(job), self.clock(), rid)
         with ThreadPoolExecutor(WORKERS) as workers:
             entry = Entry(
@@ -214,6 +225,12 @@ class Importer:
         terms = asdict(Terms.for_job(job.data, product, tenant, self.clock(), self.chunk))
         data = {**job.data, "terms": terms, "batch": batch_of(job)}
         return self.documents.change_job(replace(job, state="committing", data=data), self.clock(), rid)
+
+    def _remember(self, job: Job, file: CardFile, rid: str) -> None:
+        """A layout that was previewed and committed is how this supplier's files are read."""
+        if supplier := self._supplier(job):
+            layout = {**asdict(file.layout), "head": self._digest(job.tenant, file.head) if file.head else ""}
+            self.documents.remember_layout(supplier, layout, self.clock(), rid)
 
     def _batch_key(self, job: Job) -> bytes:
         try:
@@ -280,7 +297,23 @@ class Importer:
         with self.uploads.open(job.data["object_key"]) as source:
             if source is None:
                 raise Refused("file_missing", "The file was not uploaded, or was removed after a week.")
-            yield CardFile.of(source, job.data)
+            # What was previewed is what is brought in, whatever its supplier sent since.
+            chosen = {**job.data, "layout": job.data.get("layout") or job.data.get("understood")}
+            yield CardFile.of(source, chosen, self._remembered(job))
+
+    def _remembered(self, job: Job) -> Remembered | None:
+        supplier = self._supplier(job)
+        if supplier is None or supplier.layout is None:
+            return None
+        head, digest = supplier.layout.get("head", ""), partial(self._digest, job.tenant)
+        return Remembered(Layout.of(supplier.layout), head, digest)
+
+    def _digest(self, tenant: str, head: str) -> str:
+        return self.stocker.fingerprints.card_id(tenant, "layout", head)
+
+    def _supplier(self, job: Job) -> Supplier | None:
+        name = job.data.get("supplier")
+        return self.documents.supplier(job.tenant, name) if name else None
 
     def _about(self, job: Job) -> tuple[Product, Tenant]:
         return self.documents.product(job.tenant, job.data["sku"]), self.documents.tenant(job.tenant)

@@ -9,10 +9,12 @@ from cardcourier.domain.catalogue import Job
 from cardcourier.domain.free_text import without_cards
 from cardcourier.domain.kept import Act
 from cardcourier.domain.money import currency_code
+from cardcourier.domain.suppliers import Supplier
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
 
 KIND = "import"
 PREFIX = "imp-"
+CURRENCY = "CNY"
 MOST_LINES = 10_000
 MOST_TEXT = 1_048_576
 MOST_FILE = 134_217_728
@@ -29,6 +31,7 @@ class Jobs(Protocol):
     def job(self, tenant: str, job: str) -> Job: ...
     def change_job(self, job: Job, now: int, by: str) -> Job: ...
     def add_job(self, job: Job, now: int) -> None: ...
+    def find_supplier(self, tenant: str, supplier: str) -> Supplier | None: ...
     def has_product(self, tenant: str, sku: str) -> bool: ...
 
 
@@ -47,12 +50,17 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be imported. `cost` in minor units of `currency`; `expires_at` in epoch ms."""
+    """What is to be imported. `cost` and `face` in minor units of `currency`; `expires_at` in epoch ms.
+
+    Without cost or currency those of the supplier count.
+    """
 
     sku: str
     file_name: str
-    cost: int
-    currency: str
+    cost: int | None
+    currency: str | None
+    face: int | None = None
+    supplier: str = ""
     expires_at: int | None = None
     layout: Mapping[str, Any] | None = None
     note: str = ""
@@ -78,15 +86,17 @@ class ImportDesk:
 
     def create(self, tenant: str, order: Order, act: Act, by: str) -> Ordered:
         """A repeat of `act` finds its own job again. Raises Refused."""
-        self._check(tenant, order)
+        supplier = self._check(tenant, order)
         job_id = f"{PREFIX}{act.at:013d}-{act.id[:8]}"
         data = {
             "sku": order.sku,
             "file_name": order.file_name,
             "object_key": f"imports/{tenant}/{job_id}",
             "layout": dict(order.layout) if order.layout else None,
-            "cost": order.cost,
-            "currency": order.currency,
+            "cost": supplier.cost if order.cost is None and supplier else order.cost or 0,
+            "currency": order.currency or (supplier.currency if supplier else CURRENCY),
+            "face": order.face,
+            "supplier": order.supplier,
             "expires_at": order.expires_at,
             "note": order.note,
         }
@@ -184,14 +194,22 @@ class ImportDesk:
         name = f"{job.data['file_name'].rpartition('.')[0] or job.data['file_name']}.rejected.csv"
         return self.files.link(key, name, LINK_SECONDS) if key else None
 
-    def _check(self, tenant: str, order: Order) -> None:
+    def _check(self, tenant: str, order: Order) -> Supplier | None:
         if not self.jobs.has_product(tenant, order.sku):
             raise Refused("no_such_product", f"There is no product {order.sku}; create it first.")
-        currency_code(order.currency)
+        supplier = self.jobs.find_supplier(tenant, order.supplier) if order.supplier else None
+        if order.supplier and supplier is None:
+            raise Refused("no_such_supplier", f"There is no supplier {order.supplier}; create it first.")
+        if order.currency is not None:
+            currency_code(order.currency)
+        if supplier and order.cost is None and order.currency not in (None, supplier.currency):
+            raise Refused(
+                "bad_cost", f"Name the cost in {order.currency}: the supplier's is in another currency."
+            )
         if order.layout is not None:
             Layout.of(order.layout)
         if order.text is None:
-            return
+            return supplier
         if len(order.text.encode()) > MOST_TEXT or order.text.count("\n") >= MOST_LINES:
             raise Refused(
                 "too_large",
@@ -199,3 +217,4 @@ class ImportDesk:
             )
         if not order.text.strip():
             raise Refused("empty_text", "text holds no line.")
+        return supplier

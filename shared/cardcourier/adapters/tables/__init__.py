@@ -27,6 +27,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     product          C#<t>                       PRODUCT#<sku>           -
     shop, by tenant  C#<t>                       SHOP#<shop>             -
     batch            C#<t>                       BATCH#<batch>           -
+    supplier         C#<t>                       SUPPLIER#<id>           -
     job              C#<t>                       JOB#<id>                -
     data key         C#<t>                       KEY#<purpose>#<id>      -
     key versions     C#<t>                       VERSIONS#<purpose>      -
@@ -48,6 +49,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
 vault     V#<t>#<card> → ciphertext
 journal   J#<t>#<day>#<lane> / <at>#<item>#<ver>; LATE#<t>; SEAL#<t>
 views     A#<t>#<day>#<lane> / <at>#<shop>#<order> (order rows); K#<t>#<hmac> (search); 4#<t>#<last 4>
+          B#<t>#<batch> / D#<card>, I#<card> (handed over, invalid); Q#<t>#<sku> / SOLD (last sale)
 
 A unit that waits is sorted by payment time in its room, so the oldest payment is served first. The
 room item carries a timer of its own; a room is found even when the event that should have opened it

@@ -24,9 +24,10 @@ from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.gates import MOST_AGE, Gate
+from cardcourier.domain.suppliers import Supplier
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Gate, Endpoint)
+Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Gate, Endpoint, Supplier)
 MOST_KEPT = 10_000
 _BYTES = "base64:"
 
@@ -136,6 +137,10 @@ def shop_key(tenant: str, shop: str) -> Key:
 
 def batch_key(tenant: str, batch: str) -> Key:
     return keys.catalogue(tenant), f"BATCH#{batch}"
+
+
+def supplier_key(tenant: str, supplier: str) -> Key:
+    return keys.catalogue(tenant), f"SUPPLIER#{supplier}"
 
 
 def job_key(tenant: str, job: str) -> Key:

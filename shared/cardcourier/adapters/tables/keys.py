@@ -121,6 +121,14 @@ def search(tenant: str, digest: str) -> str:
     return f"K#{tenant}#{digest}"
 
 
+def outcomes(tenant: str, batch: str) -> str:
+    return f"B#{tenant}#{batch}"
+
+
+def last_sale(tenant: str, sku: str) -> Key:
+    return f"Q#{tenant}#{sku}", "SOLD"
+
+
 def last4(tenant: str, text: str) -> str:
     return f"4#{tenant}#{text}"
 

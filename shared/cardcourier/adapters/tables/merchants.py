@@ -15,6 +15,7 @@ from cardcourier.adapters.tables.catalogue import (
     job_key,
     product_key,
     shop_key,
+    supplier_key,
     tenant_key,
     thing_of,
     user_key,
@@ -24,9 +25,10 @@ from cardcourier.adapters.tables.writes import Change, TransactionLost, transact
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.kept import Kept, Page
+from cardcourier.domain.suppliers import Supplier
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User)
+Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Supplier)
 SET_UP: Key = (keys.catalogue("-"), "BOOTSTRAP")
 """Exists once the first tenant does: it makes a second bootstrap impossible."""
 
@@ -180,8 +182,30 @@ class MerchantsTable:
         """The newest first."""
         return self._page(Batch, tenant, "BATCH#", before, limit, newest=True)
 
-    def batch(self, tenant: str, batch: str) -> Batch:
-        return self._kept(Batch, batch_key(tenant, batch), "batch").thing
+    def batch(self, tenant: str, batch: str) -> Kept[Batch]:
+        return self._kept(Batch, batch_key(tenant, batch), "batch")
+
+    def change_batch(self, batch: Batch, seen_ver: int, now: int, by: str) -> None:
+        self._change([(batch_key(batch.tenant, batch.id), batch)], seen_ver, now, by)
+
+    def suppliers(self, tenant: str, after: str | None, limit: int) -> Page[Supplier]:
+        return self._page(Supplier, tenant, "SUPPLIER#", after, limit)
+
+    def every_supplier(self, tenant: str) -> dict[str, Supplier]:
+        found = self.catalogue.all(Supplier, keys.catalogue(tenant), "SUPPLIER#")
+        return {supplier.id: supplier for supplier in found}
+
+    def supplier(self, tenant: str, supplier: str) -> Kept[Supplier]:
+        return self._kept(Supplier, supplier_key(tenant, supplier), "supplier")
+
+    def find_supplier(self, tenant: str, supplier: str) -> Supplier | None:
+        return self.catalogue.get(Supplier, supplier_key(tenant, supplier))
+
+    def add_supplier(self, supplier: Supplier, now: int, by: str) -> None:
+        self.catalogue.put_new([(supplier_key(supplier.tenant, supplier.id), supplier)], now, by)
+
+    def change_supplier(self, supplier: Supplier, seen_ver: int, now: int, by: str) -> None:
+        self._change([(supplier_key(supplier.tenant, supplier.id), supplier)], seen_ver, now, by)
 
     def jobs(self, tenant: str, prefix: str, before: str | None, limit: int) -> Page[Job]:
         """Jobs whose ids begin with `prefix`, the newest first."""

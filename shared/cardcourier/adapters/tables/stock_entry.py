@@ -2,7 +2,7 @@
 
 import base64
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from cardcourier.adapters.tables.catalogue import (
     batch_key,
     job_key,
     product_key,
+    supplier_key,
     tenant_key,
 )
 from cardcourier.adapters.tables.orders import busy
@@ -38,6 +39,7 @@ from cardcourier.adapters.vault import VaultRecord, record_of
 from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
 from cardcourier.domain.imports import Chunk, NewCard, Origin
 from cardcourier.domain.protocol import Actor, Pool
+from cardcourier.domain.suppliers import Supplier
 from cardcourier.errors import Conflict, Unavailable
 
 ID_PREFIX, ID_LETTERS, ID_BYTES = "c1", 26, 17
@@ -147,6 +149,19 @@ class ImportDocuments:
     def product(self, tenant: str, sku: str) -> Product:
         """Read anew; raises NotFound."""
         return self.catalogue.need(Product, product_key(tenant, sku))
+
+    def supplier(self, tenant: str, supplier: str) -> Supplier | None:
+        return self.catalogue.get(Supplier, supplier_key(tenant, supplier))
+
+    def remember_layout(self, supplier: Supplier, layout: Mapping[str, Any], now: int, by: str) -> None:
+        """Keep how the supplier's last file was read; whoever changes the supplier now may overtake us."""
+        key = supplier_key(supplier.tenant, supplier.id)
+        seen = self.catalogue.version(key)
+        kept = self.catalogue.need(Supplier, key)
+        try:
+            self.catalogue.change(key, replace(kept, layout=dict(layout)), seen, now, by)
+        except Conflict:
+            return
 
     def add_batch(self, batch: Batch, now: int, by: str) -> None:
         """Announce a batch, unless an earlier try did."""

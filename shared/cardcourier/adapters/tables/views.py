@@ -67,6 +67,38 @@ class ViewsTable:
             ]
         )
 
+    def put_outcomes(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
+        """`(tenant, batch, what, card)`: a card was handed over (`D`), or turned out to be invalid (`I`)."""
+        self.table.put_many(
+            [
+                Record(keys.outcomes(tenant, batch), f"{what}#{card}")
+                for tenant, batch, what, card in set(rows)
+            ]
+        )
+
+    def outcomes(self, tenant: str, batch: str, what: str) -> int:
+        """For how many cards of a batch this was said."""
+        condition = (Record.pk == keys.outcomes(tenant, batch)) & Record.sk.startswith(f"{what}#")
+        request, count = self.table.query_request(condition, Select="COUNT"), 0
+        while True:
+            page = self.table.query_page(request)
+            count += int(page["Count"])
+            if "LastEvaluatedKey" not in page:
+                return count
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def put_sales(self, rows: Iterable[tuple[str, str, int]]) -> None:
+        """`(tenant, sku, at)`: when a product was last sold, the newest of the rows counts."""
+        last = {(tenant, sku): at for tenant, sku, at in sorted(rows, key=lambda row: row[2])}
+        self.table.put_many(
+            [Record(*keys.last_sale(tenant, sku), at=at) for (tenant, sku), at in last.items()]
+        )
+
+    def last_sale(self, tenant: str, sku: str) -> int:
+        """About when (epoch ms) a card of the product was last taken; 0 if never. It is a hint, no more."""
+        item = self.table.get(keys.last_sale(tenant, sku), consistent=False)
+        return int(item["at"]["N"]) if item else 0
+
     def search(self, tenant: str, digest: str, limit: int) -> list[OrderKey]:
         """The newest orders of a hashed contact or number."""
         return self._newest(keys.search(tenant, digest), tenant, limit)

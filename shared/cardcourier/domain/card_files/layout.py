@@ -132,6 +132,22 @@ def layout_of_cells(rows: Iterable[Sequence[str]]) -> Layout:
     return Layout(separator=CELLS, columns=_by_content(sample))
 
 
+def fits(layout: Layout, found: Iterable[Record]) -> bool:
+    """Whether nearly all of the first records have the layout's columns, and dates where it has them."""
+    rows = [record.fields for record in islice(found, SAMPLE) if record.fields]
+    if not rows or not layout.has_code:
+        return False
+    code, width = layout.columns.index("code"), len(layout.columns)
+    filled = [_filled(row) for row in rows]
+    if sum(code < count <= width for count in filled) < _NEARLY_ALL * len(rows):
+        return False
+    if width > 1 and max(filled) < 2:
+        return False
+    dated = layout.columns.index("expiry") if "expiry" in layout.columns else width
+    has_dates = any(len(row) > dated and row[dated].strip() for row in rows)
+    return not has_dates or _holds_dates(rows, dated)
+
+
 def records(lines: Iterable[str], layout: Layout) -> Iterator[Record]:
     """The records of a file; blank lines and the header are left out."""
     quoted = layout.quoted and layout.separator in _QUOTABLE
