@@ -49,6 +49,9 @@ _ZH = {
     "name_twice": "请把队列名再写一遍，以确认删除",
     "gate_open": "全站销售已开放",
     "gate_from": "全站销售关闭，最迟 {at} 起处处生效",
+    "restore_unclean": "仍有未处理完的内容：请再次运行检查，销售保持关闭",
+    "restore_clean": "检查干净。确认上列订单后，用 --open {name} 开放销售",
+    "restore_other": "{name} 不是主表的名字；销售保持关闭",
     "nothing": "（空）",
     "confirm_release": "{sku} 现在开售？",
 }
@@ -100,6 +103,9 @@ _EN = {
     "name_twice": "Write the queue's name twice: its messages are deleted for good",
     "gate_open": "Sales are open",
     "gate_from": "Sales are closed, everywhere from {at} at the latest",
+    "restore_unclean": "Something is left to do: run the check again. Sales stay closed",
+    "restore_clean": "Clean. Look at the orders above, then open sales with --open {name}",
+    "restore_other": "{name} is not the name of the main table. Sales stay closed",
     "nothing": "(nothing)",
     "confirm_release": "Open {sku} for sale now?",
 }

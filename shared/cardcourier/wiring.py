@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from cardcourier.services.sending_events import EventSender
     from cardcourier.services.sweeping import Sweeper
     from cardcourier.services.undoing import Undoer
+    from cardcourier.services.watching import Watch
 
 logger = Logger()
 metrics = Metrics()
@@ -612,6 +613,25 @@ def replayer() -> Replayer:
 def on_one_machine() -> bool:
     """Whether receivers on this very machine may be called, without TLS."""
     return settings().stage in ("local", "test")
+
+
+@cache
+def watch() -> Watch:
+    from functools import partial
+
+    from cardcourier.adapters.tables import keys
+    from cardcourier.adapters.tables.beacon import Beacon
+    from cardcourier.domain.gates import Gate
+    from cardcourier.services.sealing import overtaken
+    from cardcourier.services.watching import Watch
+
+    return Watch(
+        beacon=Beacon(main_table(), table(settings().journal_table)),
+        overtaken=partial(overtaken, journal=journal(), published=objects(), bucket=settings().seal_bucket),
+        gate=lambda: catalogue_table().get(Gate, keys.gate()),
+        sales=deployment_gate(),
+        clock=now_ms,
+    )
 
 
 def stream_changes(event: dict[str, Any]) -> list[Changed]:

@@ -24,6 +24,7 @@ RESOURCES = {
     "JOURNAL_TABLE": "JournalTable",
     "SEAL_BUCKET": "SealBucket",
     "KMS_KEY_ID": "DataKey",
+    "ORDERS_QUEUE_URL": "OrdersQueue",
 }
 # What is needed of an item and no more: no ciphertext leaves the table.
 _VAULT = {

@@ -78,6 +78,23 @@ class Objects:
         except BotoCoreError as error:
             _unavailable(error)
 
+    def keys(self, bucket: str, prefix: str, after: str = "") -> Iterator[str]:
+        """The keys that begin with `prefix`, in order, those behind `after` alone."""
+        request = {"Bucket": bucket, "Prefix": prefix, "StartAfter": after}
+        try:
+            while True:
+                page = self._client.list_objects_v2(**request)
+                yield from (item["Key"] for item in page.get("Contents", ()))
+                if not page.get("IsTruncated"):
+                    return
+                request = {
+                    "Bucket": bucket,
+                    "Prefix": prefix,
+                    "ContinuationToken": page["NextContinuationToken"],
+                }
+        except (BotoCoreError, ClientError) as error:
+            _unavailable(error)
+
     def presigned_get(self, bucket: str, key: str, filename: str, seconds: int = 300) -> str:
         """A link that saves the object under `filename`, for `seconds` from now."""
         url: str = self._client.generate_presigned_url(

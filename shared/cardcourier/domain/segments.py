@@ -94,6 +94,12 @@ def segment_key(tenant: str, seq: int, first_at: int) -> str:
     return f"seals/{tenant}/{day_of(first_at)}/{seq:08d}.jsonl.gz"
 
 
+def seq_of(manifest_key: str) -> int | None:
+    """The place in the chain of what lies at a key; None for what is no manifest."""
+    name = manifest_key.rpartition("/")[2]
+    return int(name[:8]) if name.endswith(".manifest.json") else None
+
+
 def pack(texts: Iterable[str]) -> bytes:
     """The segment's bytes; no clock and no file name goes into them."""
     body = "".join(text + "\n" for text in texts).encode()

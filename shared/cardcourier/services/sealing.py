@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from cardcourier.domain.journal import JournalLine, decode
+from cardcourier.domain.journal import JournalLine, day_of, decode
 from cardcourier.domain.segments import (
     GENESIS,
     SEAL_AFTER,
@@ -22,6 +22,7 @@ from cardcourier.domain.segments import (
     manifest_of,
     pack,
     segment_key,
+    seq_of,
     stretch,
     time_of,
     unpack,
@@ -54,6 +55,12 @@ class Objects(Protocol):
         self, bucket: str, key: str, body: bytes, *, content_type: str = ..., if_none_match: bool = ...
     ) -> bool: ...
     def get(self, bucket: str, key: str) -> bytes | None: ...
+
+
+class Published(Protocol):
+    """What lies in the object store."""
+
+    def keys(self, bucket: str, prefix: str, after: str = ...) -> Iterator[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,20 @@ def seal(tenant: str, *, since: int, journal: Journal, objects: Objects, bucket:
         # Another sealer is at work on this chain and will go on with it.
         pass
     return Sealed(len(added), sum(each.count for each in added), sum(each.supplements for each in added))
+
+
+def overtaken(tenant: str, *, journal: Journal, published: Published, bucket: str) -> bool:
+    """Whether seals were published that the table knows nothing of: it was restored to an earlier second.
+
+    A manifest is published only once it holds its place in the table.
+    """
+    state = journal.seal_state(tenant) or SealState(0, 0, GENESIS)
+    prefix = f"seals/{tenant}/"
+    after = prefix + day_of(state.until) if state.until else prefix
+    numbers = map(seq_of, published.keys(bucket, prefix, after))
+    return any(
+        seq is not None and seq > state.seq and journal.manifest(tenant, seq) is None for seq in numbers
+    )
 
 
 def _next(chain: _Chain, since: int, closed: int) -> Manifest | None:

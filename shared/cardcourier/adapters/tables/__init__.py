@@ -24,6 +24,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     API key          AK#<id>                     META                    -
     user             U#<hash of issuer, subject> META                    -
     tenant           C#-                         TENANT#<t>              -
+    beacon           C#-                         BEACON                  -
     product          C#<t>                       PRODUCT#<sku>           -
     shop, by tenant  C#<t>                       SHOP#<shop>             -
     batch            C#<t>                       BATCH#<batch>           -

@@ -5,6 +5,7 @@
     late line   LATE#<t>                <at>#<item>#<ver>      line; written before the line itself
     manifest    SEAL#<t>                <seq, 8 digits>        manifest: its one JSON text, until
     state       SEAL#<t>                STATE                  seq, until, prev
+    beacon      SEAL#-                  BEACON                 at; see `beacon`
 
 A line's key and content follow from the item it tells of, so writing it again changes nothing.
 """
@@ -86,6 +87,10 @@ class JournalTable:
         """By id, the texts that are kept of these lines; read strongly."""
         found = self._texts_at([_home(line) for line in lines])
         return {sk: text for (_, sk), text in found.items()}
+
+    def put_texts(self, texts: Iterable[str]) -> None:
+        """Bring lines back whose seal holds: nobody has to be told of them."""
+        self._put({_home(decode(text)): text for text in texts})
 
     # -- late lines ----------------------------------------------------------------------------------------
 
