@@ -152,6 +152,7 @@ def _reach(context: typer.Context, stack: str | None, tenant: str) -> Iterator[_
     from cardcourier.adapters.kms import KeyService
     from cardcourier.adapters.tables.catalogue import CatalogueTable
     from cardcourier.adapters.tables.data_keys import DataKeysTable
+    from cardcourier.adapters.tables.endpoints import EndpointsTable
     from cardcourier.adapters.tables.merchants import MerchantsTable
     from cardcourier.adapters.tables.writes import Table
     from cardcourier.clock import now_ms
@@ -166,7 +167,8 @@ def _reach(context: typer.Context, stack: str | None, tenant: str) -> Iterator[_
     main = Table(dynamodb, names["MAIN_TABLE"])
     table, service = DataKeysTable(main), KeyService(kms, names["KMS_KEY_ID"])
     catalogue = CatalogueTable(main)
-    rotation = KeyRotation(table, MerchantsTable(catalogue), KeyRing(service, table, now_ms).provide, now_ms)
+    provide = KeyRing(service, table, now_ms).provide
+    rotation = KeyRotation(table, MerchantsTable(catalogue), EndpointsTable(catalogue), provide, now_ms)
     try:
         tenants = [found.id for found in catalogue.tenants() if tenant in ("", found.id)]
         if tenant and not tenants:

@@ -175,7 +175,7 @@ class RestoreCheck(Generic[Sale]):
             if gone is not None:
                 done.burnt += self.stock.burn(sale, "sold before the restore", gone.unit.text, self._actor())
             elif sale.batch in of_tenant.voided:
-                done.voided += self.stock.burn(sale, "voided before the restore", "void", self._actor())
+                done.voided += self.stock.burn(sale, "voided before the restore", "", self._actor())
         for tenant, of_tenant in told.items():
             done.stones += self.stock.put_stones(tenant, of_tenant.gone.values(), self._actor())
 

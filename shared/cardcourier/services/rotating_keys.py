@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from cardcourier.domain.catalogue import Shop
+from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.kept import Kept
 from cardcourier.domain.key_versions import Versions, WrappedKey, announced, retired
 from cardcourier.errors import Conflict
@@ -32,6 +33,12 @@ class Shops(Protocol):
     def change_shop(self, shop: Shop, seen_ver: int, now: int, by: str) -> None: ...
 
 
+class Endpoints(Protocol):
+    def endpoints(self, tenant: str) -> list[Endpoint]: ...
+    def endpoint(self, tenant: str, endpoint_id: str) -> Kept[Endpoint]: ...
+    def change(self, endpoint: Endpoint, seen_ver: int, now: int, by: str) -> None: ...
+
+
 Wrapping = Callable[[bytes, str, str, str], bytes]
 """Wraps what is bound to (tenant, purpose, id) anew, without showing it."""
 
@@ -51,11 +58,12 @@ class KeyRotation:
 
     keys: DataKeys
     shops: Shops
+    endpoints: Endpoints
     provide: Callable[[str, str, str], None]
     clock: Callable[[], int]
 
     def counts(self, tenants: Iterable[str]) -> dict[tuple[str, str], Count]:
-        """By tenant and purpose. Shops' secrets count as `secret`, the valid ones."""
+        """By tenant and purpose. Shops' and endpoints' secrets count as `secret`, the valid ones."""
         found: dict[tuple[str, str], Count] = {}
         for tenant in (EVERYWHERE, *tenants):
             for key in self.keys.keys(tenant):
@@ -63,8 +71,12 @@ class KeyRotation:
                 count.keys += 1
                 count.oldest = min(count.oldest or key.at, key.at)
                 count.under[key.kms or "?"] += 1
-            for shop in self.shops.every_shop(tenant):
-                secrets = self.shops.shop(tenant, shop.id).thing.valid_secrets(self.clock())
+            holders: list[Shop | Endpoint] = [
+                self.shops.shop(tenant, shop.id).thing for shop in self.shops.every_shop(tenant)
+            ]
+            holders += self.endpoints.endpoints(tenant)
+            for holder in holders:
+                secrets = holder.valid_secrets(self.clock())
                 found.setdefault((tenant, "secret"), Count()).keys += len(secrets)
         return found
 
@@ -91,7 +103,7 @@ class KeyRotation:
     def rewrap(
         self, tenants: Iterable[str], wrapping: Wrapping, kms: str, *, again: bool = False
     ) -> Iterator[tuple[str, str, bool]]:
-        """Wrap every data key and every shop's secrets anew; yields (tenant, purpose, whether it was done).
+        """Wrap all keys and secrets anew; yields (tenant, purpose, whether it was done) of each.
 
         Keys that say they lie under `kms` are passed over, so a run that broke off goes on where it was; with
         `again` none is, which takes them to the newest material of the same key.
@@ -105,19 +117,35 @@ class KeyRotation:
                 yield tenant, key.purpose, due
             for shop in self.shops.every_shop(tenant):
                 yield tenant, "secret", self._rewrap_shop(tenant, shop.id, wrapping)
+            for endpoint in self.endpoints.endpoints(tenant):
+                yield tenant, "secret", self._rewrap_endpoint(tenant, endpoint.id, wrapping)
 
     def _rewrap_shop(self, tenant: str, shop_id: str, wrapping: Wrapping) -> bool:
-        """A shop that somebody changes at the same moment is read again: nobody's change is lost."""
-        for left in reversed(range(TRIES)):
+        def once() -> bool:
             kept = self.shops.shop(tenant, shop_id)
-            if not kept.thing.secrets:
-                return False
             secrets = tuple(wrapping(sealed, tenant, "secret", shop_id) for sealed in kept.thing.secrets)
-            try:
+            if secrets:
                 self.shops.change_shop(replace(kept.thing, secrets=secrets), kept.ver, self.clock(), BY)
-            except Conflict:
-                if not left:
-                    raise
-                continue
-            return True
-        raise AssertionError("unreachable")
+            return bool(secrets)
+
+        return _until_unchanged(once)
+
+    def _rewrap_endpoint(self, tenant: str, endpoint_id: str, wrapping: Wrapping) -> bool:
+        def once() -> bool:
+            kept = self.endpoints.endpoint(tenant, endpoint_id)
+            place = f"endpoint/{endpoint_id}"
+            secrets = tuple(wrapping(sealed, tenant, "secret", place) for sealed in kept.thing.secrets)
+            self.endpoints.change(replace(kept.thing, secrets=secrets), kept.ver, self.clock(), BY)
+            return bool(secrets)
+
+        return _until_unchanged(once)
+
+
+def _until_unchanged(once: Callable[[], bool]) -> bool:
+    """What somebody changes at the same moment is read again, so that nobody's change is lost."""
+    for _ in range(TRIES - 1):
+        try:
+            return once()
+        except Conflict:
+            continue
+    return once()

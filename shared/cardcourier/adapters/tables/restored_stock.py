@@ -118,7 +118,7 @@ def _burnt(tenant: str, card: str, batch: str, sku: str, why: str, unit: str, ac
     record = BurntRecord(
         *keys.burnt(tenant, card),
         card=card,
-        unit=unit,
+        unit=unit or None,
         batch=batch,
         sku=sku,
         at=actor.now,
