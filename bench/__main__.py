@@ -19,6 +19,7 @@ SECTIONS = {
     "costs": "What one order costs (calls to AWS, write and read units)",
     "allocation": "Allocation against a bare boto3 loop with the same requests",
     "flow": "Orders from signed webhook to revealable, everything running",
+    "outbound": "Events to merchants' endpoints, one worker",
     "race": "Buyers fighting for too few cards",
     "imports": "Importing cards",
     "reports": "Reports over a million lines",
