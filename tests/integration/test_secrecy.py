@@ -17,6 +17,7 @@ from cardcourier.adapters.tables import keys
 from cardcourier.clock import now_ms
 from local.queues import QueueSource
 from tests.integration.api_client import caller, listed
+from tests.integration.receiver import receiving
 from tests.integration.shop import (
     Browser,
     Log,
@@ -35,7 +36,7 @@ from tests.integration.shop import (
 
 TABLES = ("MAIN_TABLE", "VAULT_TABLE", "JOURNAL_TABLE", "VIEWS_TABLE")
 BUCKETS = ("REPORT_BUCKET", "SEAL_BUCKET")
-DEAD_LETTERS = ("Orders", "Delivery", "Import", "Report", "Schedule")
+DEAD_LETTERS = ("Orders", "Delivery", "Import", "Report", "Outbound", "Schedule")
 EMAIL, PHONE, NAME, IP = "li.lei@secret-buyer.example", "+86 138 0013 8000", "李雷雷", "198.51.100.77"
 
 
@@ -54,10 +55,11 @@ def merchant(open_cloud):
 # ---------------------------------------------------------------- the whole flow
 
 
-def everything(merchant):
+def everything(merchant, listener):
     """All that happens to a merchant in a week. Returns what must be found nowhere, by name."""
     cloud, buyer = merchant.cloud, {"email": EMAIL, "phone": PHONE, "name": NAME, "ip": IP, "language": "en"}
     owner = caller(listed(merchant))
+    endpoint = owner.post("/v1/webhook-endpoints", {"url": listener.url}).json
     merchant.sell("MONTH", cards=4)
     merchant.sell("FILM", release_at=now_ms() + 86_400_000)
     imported = import_cards(owner, [f"IMPORTED-{n}-{merchant.key.hex()[:8].upper()}" for n in range(3)])
@@ -90,6 +92,8 @@ def everything(merchant):
         "own key": base64.b64encode(merchant.key).decode(),
         "Shopify secret": merchant.client_secret,
         "API key": owner.key,
+        "endpoint's secret": endpoint["secret"],
+        "endpoint's key": endpoint["secret"].removeprefix("whsec_"),
     }
     return cards, tokens, codes, secrets
 
@@ -218,8 +222,10 @@ def flow(open_cloud):
 
     with pytest.MonkeyPatch.context() as patch, merchant_of(open_cloud) as merchant:
         patch.setattr(QueueSource, "_receive", listening)
-        secrets = everything(merchant)
-        yield merchant, secrets, list(places(merchant, log, bodies)), bodies
+        with receiving() as listener:
+            secrets = everything(merchant, listener)
+        heard = [("heard", one.body.decode()) for one in listener.heard]
+        yield merchant, secrets, [*places(merchant, log, bodies), *heard], bodies
 
 
 def test_after_the_whole_flow_nothing_secret_lies_anywhere(flow):
@@ -232,10 +238,10 @@ def test_after_the_whole_flow_nothing_secret_lies_anywhere(flow):
 def test_the_scan_looks_everywhere(flow):
     merchant, _, kept, bodies = flow
     looked_at = {place.partition(" ")[0] for place, text in kept if text}
-    assert looked_at >= {*TABLES, "queue", "log"}
+    assert looked_at >= {*TABLES, "queue", "log", "heard"}
     assert any(place.endswith(".csv") for place, _ in kept)
     kinds = {json.loads(body).get("kind", "report") for body in bodies}
-    assert kinds >= {"order", "room", "deliver", "again", "commit", "report"}
+    assert kinds >= {"order", "room", "deliver", "again", "commit", "report", "event"}
     states = {state for order in ("A-1", "A-2", "A-3") for state in merchant.states(order).values()}
     assert states >= {"DELIVERED", "SCHEDULED", "HELD", "BACKORDER"}
 
