@@ -388,6 +388,17 @@ def test_an_import_is_told(merchant, receiver):
     assert (told.event["data"]["import"], told.event["data"]["accepted"]) == (job, 2)
 
 
+def test_a_buyer_who_cannot_be_told_is_an_event(merchant, receiver):
+    Hook(merchant, receiver.url, events=["notification.failed"])
+    merchant.pay("A-1", ("MONTH", 1), buyer={"email": "nobody@b..example"})
+    settle(merchant.cloud)
+    wait_until(lambda: receiver.heard)
+
+    [told] = receiver.heard
+    assert (told.event["data"]["channel"], told.event["data"]["state"]) == ("mail", "refused")
+    assert b"nobody" not in told.body
+
+
 def test_neither_bodies_nor_rows_nor_logs_show_a_secret_a_card_or_a_contact(merchant, receiver):
     log, hook = Log(merchant.cloud), Hook(merchant, receiver.url)
     newest = hook.post("/secrets", {}).json["secret"]

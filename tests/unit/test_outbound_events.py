@@ -14,7 +14,7 @@ from cardcourier.adapters.outbound_signing import signed_headers
 from cardcourier.domain.backoff import HOUR, MINUTE, SECOND, WEBHOOKS
 from cardcourier.domain.journal import lines_of
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Step, Unit
-from cardcourier.domain.outbound import MOST_UNITS, TYPES, delivered, event_of, imported, make_event
+from cardcourier.domain.outbound import MOST_UNITS, TYPES, delivered, event_of, imported, make_event, untold
 from cardcourier.domain.states import State
 
 ROOT = Path(__file__).parents[2]
@@ -163,6 +163,31 @@ def test_an_import_is_told_once_it_is_committed():
     assert data(imported(before, doc)) == {"import": "imp-1", "sku": "M", "accepted": 2}
     assert imported(doc, doc) is None and imported(None, before) is None
     assert imported(doc, None) is None and imported(None, {"at": AT, "doc": "no json"}) is None
+
+
+def test_a_buyer_who_could_not_be_told_is_told_of_without_an_address():
+    note = COMMON | {
+        "kind": "notification",
+        "told": "delivered",
+        "channel": "mail",
+        "ver": 3,
+        "why": "a@b.c no",
+    }
+    key = KEY | {"sk": "N#1.0001.0.mail"}
+    event = untold(note | {"st": "pending"}, note | {"st": "refused"}, key)
+
+    assert event.type == "notification.failed" and "a@b" not in event.body
+    assert data(event) == {
+        "shop": "s",
+        "order_id": "A-1",
+        "notification": "1.0001.0.mail",
+        "occasion": "delivered",
+        "channel": "mail",
+        "state": "refused",
+    }
+    assert untold(note | {"st": "refused"}, note | {"st": "refused", "ver": 4}, key) is None
+    assert untold(None, note | {"st": "sent"}, key) is None and untold(note, None, key) is None
+    assert untold(None, UNIT | {"st": "HELD"}, KEY) is None
 
 
 @pytest.mark.parametrize("vector", [v for v in VECTORS if v["inputs"]["scheme"] == "sw-v1"])

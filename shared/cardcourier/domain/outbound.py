@@ -13,6 +13,7 @@ from typing import Any
 
 from cardcourier.domain.journal import JournalLine
 from cardcourier.domain.ledger import Leg
+from cardcourier.domain.notification import UNDELIVERED
 from cardcourier.domain.orders import Header, Unit
 from cardcourier.domain.states import HANDED_OVER, State
 
@@ -21,6 +22,7 @@ Image = Mapping[str, Any]
 TEST = "webhook.test"
 DELIVERED = "order.delivered"
 IMPORTED = "import.committed"
+UNTOLD = "notification.failed"
 TYPES: Mapping[str, str] = {
     "order.paid": "the first payment of an order came",
     "order.payment_added": "a further payment of an order came",
@@ -38,6 +40,7 @@ TYPES: Mapping[str, str] = {
     "unit.cancelled": "a piece ended before it had a card",
     "unit.returned": "a piece ended and its card, never shown, is back in stock",
     "unit.refunded": "a piece ended and its card, shown before, is burnt",
+    UNTOLD: "a message to a buyer will not be tried again by itself",
     IMPORTED: "a file of cards was taken into stock",
     TEST: "sent when asked for, to try an endpoint",
 }
@@ -116,6 +119,24 @@ def imported(before: Image | None, after: Image | None) -> Event | None:
     at, facts = int((after or {})["at"]), job.get("data") or {}
     data = {"import": job["id"], **{name: facts[name] for name in _OF_IMPORT if name in facts}}
     return make_event(job["tenant"], IMPORTED, at, job["id"], data)
+
+
+def untold(before: Image | None, after: Image | None, key: Mapping[str, str]) -> Event | None:
+    """That a buyer could not be told, out of the change of a notification; never to which address."""
+    now, was = after or {}, before or {}
+    if now.get("kind") != "notification" or now["st"] not in UNDELIVERED or was.get("st") == now["st"]:
+        return None
+    name = key["sk"].partition("#")[2]
+    data = {
+        "shop": now["shop"],
+        "order_id": now["order"],
+        "notification": name,
+        "occasion": now["told"],
+        "channel": now["channel"],
+        "state": now["st"],
+    }
+    at, ver = int(now["at"]), int(now["ver"])
+    return make_event(now["t"], UNTOLD, at, f"{now['shop']}/{now['order']}/{name}/{ver}", data)
 
 
 def rfc3339(at: int) -> str:

@@ -13,7 +13,7 @@ from cardcourier.domain.changes import Changed
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.journal import JournalLine
 from cardcourier.domain.orders import Header, OrderKey, Unit
-from cardcourier.domain.outbound import Event, delivered, event_of, imported
+from cardcourier.domain.outbound import Event, delivered, event_of, imported, untold
 from cardcourier.domain.outbox import Message, MessageKey, Sending
 from cardcourier.domain.states import HANDED_OVER, WAITING, State
 from cardcourier.errors import Unavailable
@@ -92,6 +92,8 @@ def _events(told: Told, orders: Orders) -> Iterator[Event]:
         if change.of_order:
             moved += [change.order for line in lines if line.before in NOT_YET and line.after not in NOT_YET]
             yield from (event for line in lines if (event := event_of(line, change.after or {})))
+            if event := untold(change.before, change.after, change.key):
+                yield event
         elif event := imported(change.before, change.after):
             yield event
     for key in dict.fromkeys(moved):
