@@ -21,7 +21,7 @@ from local.faults import Faults, Switches
 from local.functions import FunctionError, Functions, functions_of
 from local.http import Gateway, Server
 from local.layers import layer_folders
-from local.mailbox import mails
+from local.mailbox import mails, texts
 from local.processes import Parent
 from local.queues import QueueSource
 from local.resources import Resources
@@ -150,6 +150,10 @@ class Cloud:
         """What would have been mailed, newest first."""
         return mails(self.services.endpoint)
 
+    def texts(self) -> list[dict[str, Any]]:
+        """What would have been sent by SMS."""
+        return texts(self.services.endpoint)
+
     def wait_idle(self, timeout: float = 30.0) -> None:
         """Return when nothing is left to do: no call runs, no message waits, is delayed or in work, streams
         are read.
@@ -252,6 +256,7 @@ class Cloud:
             "Stage": "local",
             "PublicUrl": self.url,
             "MailTransport": "ses",
+            "SmsTransport": "sns",
             "MailFrom": MAIL_FROM,
             "ApiLimits": API_LIMITS,
             **self._given,

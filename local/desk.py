@@ -12,14 +12,14 @@ from typing import Any
 from local import mailbox, status_page
 from local.faults import FaultError, Faults, read_faults
 from local.http import Answer, Request, json_answer
-from local.mailbox import mails
+from local.mailbox import mails, texts
 from local.status import Status, UnknownThing
 
 NAMES = ("127.0.0.1", "localhost")
 
 
 class Desk:
-    """Answers `/` (mails), `/messages.json`, `/status`, `/status.json` and the buttons of the status page."""
+    """Answers `/` (mails and SMS), its data, `/status`, its data, and the buttons of the status page."""
 
     def __init__(self, endpoint: str, status: Status, switches: Any) -> None:
         self._endpoint, self._status, self._switches = endpoint, status, switches
@@ -43,9 +43,11 @@ class Desk:
     def _look(self, path: str) -> Answer:
         match path:
             case "/":
-                return _page(mailbox.page(mails(self._endpoint)), mailbox.POLICY)
+                return _page(mailbox.page(mails(self._endpoint), texts(self._endpoint)), mailbox.POLICY)
             case "/messages.json":
                 return json_answer(200, mails(self._endpoint))
+            case "/sms.json":
+                return json_answer(200, texts(self._endpoint))
             case "/status":
                 return _page(status_page.page(self._status.look()), status_page.POLICY)
             case "/status.json":

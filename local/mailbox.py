@@ -1,4 +1,4 @@
-"""The mails that would have been sent, and the page that shows them."""
+"""The mails and SMS that would have been sent, and the page that shows them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; background: #f5f5f5; padd
 iframe {{ width: 100%; height: 24rem; border: 1px solid #ccc; background: #fff }}
 </style>
 <h1>收件箱 Mailbox</h1>
-<p>本机不寄出邮件，所有邮件都留在这里，新的在前。<br>No mail leaves this machine;
+<p>本机不寄出邮件和短信，所有消息都留在这里，新的在前。<br>No mail and no SMS leaves this machine;
 all of it stays here, newest first.
-<a href="/messages.json">JSON</a> · <a href="/status">本机云状态 status</a></p>
+<a href="/messages.json">JSON</a> · <a href="/sms.json">SMS</a> · <a href="/status">本机云状态 status</a></p>
+{texts}
 {mails}
 </html>
 """
@@ -39,14 +40,18 @@ _MAIL = """<article>
 {text}{page}
 </article>"""
 
+_SMS = """<article>
+<h2>短信 SMS</h2>
+<dl><dt>收件人 To<dd>{to}</dl>
+<pre>{text}</pre>
+</article>"""
+
 _EMPTY = "<p>还没有邮件。 No mail yet.</p>"
 
 
 def mails(endpoint: str) -> list[dict[str, Any]]:
     """Every mail the services engine took, newest first: id, from, to, subject, text, html, at (epoch ms)."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(f"{endpoint}/_ministack/ses/messages", timeout=5) as answer:
-        by_account = json.load(answer)["messages"]
+    by_account = _ask(f"{endpoint}/_ministack/ses/messages")["messages"]
     found = [
         {
             "id": mail["MessageId"],
@@ -63,9 +68,37 @@ def mails(endpoint: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda mail: int(mail["at"]), reverse=True)
 
 
-def page(found: list[dict[str, Any]]) -> str:
-    """The mails as one HTML page."""
-    return _PAGE.format(count=len(found), mails="\n".join(map(_article, found)) or _EMPTY)
+def texts(endpoint: str) -> list[dict[str, Any]]:
+    """Every SMS the services engine took, newest first for each number: id, to, text, attributes."""
+    by_number = _ask(f"{endpoint}/_ministack/sns/sms-messages")["sms_messages"]
+    return [
+        {
+            "id": sms["MessageId"],
+            "to": sms["PhoneNumber"],
+            "text": sms["Message"],
+            "attributes": sms["MessageAttributes"],
+        }
+        for of_number in by_number.values()
+        for sms in reversed(of_number)
+    ]
+
+
+def _ask(address: str) -> dict[str, Any]:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(address, timeout=5) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def page(found: list[dict[str, Any]], short: list[dict[str, Any]]) -> str:
+    """The mails and SMS as one HTML page."""
+    return _PAGE.format(
+        count=len(found) + len(short),
+        texts="\n".join(
+            _SMS.format(to=html.escape(sms["to"]), text=html.escape(sms["text"])) for sms in short
+        ),
+        mails="\n".join(map(_article, found)) or ("" if short else _EMPTY),
+    )
 
 
 def _article(mail: dict[str, Any]) -> str:

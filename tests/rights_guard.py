@@ -84,6 +84,8 @@ def place(value):
     if kind == "Fn::GetAtt":
         logical, attribute = argument if isinstance(argument, list) else argument.split(".")
         return logical if attribute == "Arn" else f"{logical}.{attribute}"
+    if kind == "Not":
+        return "phone"
     return argument if kind == "Ref" else kind
 
 
@@ -121,6 +123,8 @@ def needs(service, operation, request, logical):
             yield "kms:GenerateDataKey" if action == "PutObject" else "kms:Decrypt", "DataKey", facts
     elif service == "sesv2":
         yield f"ses:{operation}", "identity", {"ses:FromAddress": request["FromEmailAddress"]}
+    elif service == "sns":
+        yield f"sns:{operation}", "phone" if "PhoneNumber" in request else "topic", {}
     else:
         yield f"{service}:{operation}", "?", {}
 

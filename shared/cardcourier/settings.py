@@ -34,6 +34,10 @@ class Settings:
     smtp_secret: str
     api_limits: str
     oidc_issuers: str
+    sms_transport: str
+    sms_region: str
+    sms_sender_id: str
+    sms_max_price: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -64,4 +68,8 @@ class Settings:
             smtp_secret=env.get("SMTP_SECRET_ID", ""),
             api_limits=env.get("API_LIMITS", ""),
             oidc_issuers=env.get("OIDC_ISSUERS", ""),
+            sms_transport=env.get("SMS_TRANSPORT", "none"),
+            sms_region=env.get("SMS_REGION", ""),
+            sms_sender_id=env.get("SMS_SENDER_ID", ""),
+            sms_max_price=env.get("SMS_MAX_PRICE", ""),
         )

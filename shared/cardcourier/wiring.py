@@ -20,6 +20,8 @@ from cardcourier.clock import now_ms
 from cardcourier.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cardcourier.adapters.buckets import Bucket
     from cardcourier.adapters.buyer_links import BuyerLinks
     from cardcourier.adapters.keyring import Contacts, Fingerprints, KeyRing, Links
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.outbound_signing import EndpointSecrets
     from cardcourier.adapters.post import BuyersPost
     from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, OutboundQueue, Queue
+    from cardcourier.adapters.samples import Samples
     from cardcourier.adapters.shop_secrets import ShopSecrets
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
     from cardcourier.adapters.tables.endpoints import EndpointsTable
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.orders import OrdersTable
     from cardcourier.adapters.tables.outbox import OutboxTable
     from cardcourier.adapters.tables.pools import PoolsTable
+    from cardcourier.adapters.tables.telling import TellingTable
     from cardcourier.adapters.tables.tokens import TokensTable
     from cardcourier.adapters.tables.views import ViewsTable
     from cardcourier.adapters.tables.waiting import WaitingTable
@@ -50,7 +54,9 @@ if TYPE_CHECKING:
     from cardcourier.adapters.vault import Vault
     from cardcourier.domain.catalogue import Tenant
     from cardcourier.domain.changes import Changed
+    from cardcourier.domain.language import Language
     from cardcourier.domain.mail import Notifier
+    from cardcourier.domain.sms import SmsSender, SmsSettings
     from cardcourier.services.allocating import Allocator
     from cardcourier.services.announcing import Announcer
     from cardcourier.services.delivering import Deliverer
@@ -70,6 +76,7 @@ if TYPE_CHECKING:
     from cardcourier.services.managing.shops import ShopsDesk
     from cardcourier.services.managing.stock import StockDesk
     from cardcourier.services.managing.suppliers import SuppliersDesk
+    from cardcourier.services.managing.telling import TellingDesk
     from cardcourier.services.managing.tenants import TenantsDesk
     from cardcourier.services.managing.users import UsersDesk
     from cardcourier.services.notifying import Teller
@@ -107,13 +114,14 @@ def settings() -> Settings:
 
 
 @cache
-def client(service: str) -> Any:
-    """One client per service, with short time limits, few attempts and room for the threads."""
+def client(service: str, region: str | None = None) -> Any:
+    """One client per service and region, with short time limits, few attempts and room for the threads."""
     import boto3
     from botocore.config import Config
 
     return boto3.client(
         service,
+        region_name=region,
         config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
@@ -371,7 +379,37 @@ def _smtp_login() -> Login | None:
 def post() -> BuyersPost:
     from cardcourier.adapters.post import BuyersPost
 
-    return BuyersPost(contacts(), notifier, catalogue().product)
+    return BuyersPost(
+        contacts=contacts(),
+        notifier=notifier,
+        sms_sender=sms_sender,
+        product=catalogue().product,
+        settings=catalogue().sms,
+        wording=catalogue().wording,
+        site=lambda: settings().link_base_url or settings().public_url,
+    )
+
+
+def sms_sender(chosen: SmsSettings) -> SmsSender:
+    """The sender of one tenant."""
+    from cardcourier.adapters.sms import make_sender
+    from cardcourier.services.managing.telling import SMS_SECRET
+
+    now = settings()
+    return make_sender(
+        chosen,
+        lambda: shop_secrets().open_one(chosen.tenant, SMS_SECRET, chosen.secret),
+        sns_client=lambda: client("sns", now.sms_region or None),
+        sns_sender_id=now.sms_sender_id,
+        sns_max_price=now.sms_max_price,
+    )
+
+
+@cache
+def samples() -> Samples:
+    from cardcourier.adapters.samples import Samples
+
+    return Samples(post(), shop_secrets(), catalogue().tenant, catalogue().wording, now_ms)
 
 
 # -- use cases ----------------------------------------------------------------------------------
@@ -847,6 +885,44 @@ def notifications_desk() -> NotificationsDesk:
     from cardcourier.services.managing.notifications import NotificationsDesk
 
     return NotificationsDesk(notifications(), delivery_queue(), now_ms)
+
+
+@cache
+def telling_settings() -> TellingTable:
+    from cardcourier.adapters.tables.telling import TellingTable
+
+    return TellingTable(catalogue_table())
+
+
+@cache
+def telling_desk() -> TellingDesk:
+    from cardcourier.adapters.sms.phones import known_region
+    from cardcourier.services.managing.telling import TellingDesk
+
+    return TellingDesk(
+        settings=telling_settings(),
+        sealer=shop_secrets(),
+        deliveries=delivery_queue(),
+        limits=tokens(),
+        known_region=known_region,
+        sns=settings().sms_transport == "sns",
+        clock=now_ms,
+    )
+
+
+def our_parts(channel: str, kind: str, language: Language) -> dict[str, str]:
+    from cardcourier.messages.render import our_parts
+
+    return our_parts(channel, kind, language)
+
+
+def preview(
+    tenant: str, channel: str, kind: str, language: Language, parts: Mapping[str, str], site: str
+) -> dict[str, Any]:
+    """A message with made-up data: `text`, and of a mail `subject` and `html` too."""
+    from cardcourier.adapters.samples import preview
+
+    return preview(merchants().tenant(tenant).thing, channel, kind, language, parts, site, now_ms())
 
 
 @cache

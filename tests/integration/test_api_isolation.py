@@ -171,7 +171,12 @@ def test_every_route_that_names_something_is_tried():
 
     tried = {(method, rule(path)) for method, path, _, _ in NAMED}
 
-    assert tried == {route for route in every_route() if "<" in route[1]}
+    assert tried == {
+        route
+        for route in every_route()
+        # Texts are named by their occasion: everybody has all of them.
+        if "<" in route[1] and not route[1].startswith("/v1/templates/")
+    }
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), NAMED, ids=lambda v: str(v)[:60])

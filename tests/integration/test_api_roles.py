@@ -12,6 +12,7 @@ ACTS = "owner manager support"
 STOCKS = "owner manager stock"
 ORDER = "/v1/orders/<shop>/<order>"
 HOOKS, HOOK = "/v1/webhook-endpoints", "/v1/webhook-endpoints/<endpoint>"
+TEXT = "/v1/templates/<channel>/<kind>/<language>"
 
 # By the table of rights: orders, stock, replacing, reports, keys, shops' secrets.
 MATRIX = {
@@ -77,6 +78,14 @@ MATRIX = {
     ("POST", f"{ORDER}/notifications/<notification>/retry"): ACTS,
     ("POST", f"{ORDER}/notifications/<notification>/notice"): ACTS,
     ("POST", f"{ORDER}/units/<line>/<n>/reopen"): ACTS,
+    ("GET", "/v1/templates"): EVERYONE,
+    ("GET", TEXT): EVERYONE,
+    ("PUT", TEXT): "owner manager",
+    ("DELETE", TEXT): "owner manager",
+    ("POST", f"{TEXT}/preview"): EVERYONE,
+    ("POST", f"{TEXT}/test"): "owner manager",
+    ("GET", "/v1/sms"): EVERYONE,
+    ("PUT", "/v1/sms"): "owner manager",
     ("GET", "/v1/search"): EVERYONE,
     ("GET", "/v1/reports"): "owner manager finance auditor",
     ("POST", "/v1/reports"): "owner manager finance",

@@ -196,6 +196,7 @@ def wrapped(merchant):
         for item in raw_items(prefix=f"C#{merchant.id}")
         if item["sk"]["S"].startswith("KEY#")
     }
+    keys["sms"] = wiring.telling_settings().sms(merchant.id).secret
     return keys | {
         shop: wiring.merchants().shop(merchant.id, shop).thing.secrets
         for shop in (merchant.own, merchant.shopify)
@@ -204,6 +205,8 @@ def wrapped(merchant):
 
 def test_everything_is_wrapped_under_a_new_key_while_orders_run(merchant, cli):
     pay(merchant, "A-1")
+    provider = {"provider": "aliyun", "rule": "mail", "sign_name": "n", "key_id": "id", "secret": "of-aliyun"}
+    assert caller(merchant)("PUT", "/v1/sms", provider).status == 200
     before = wrapped(merchant)
     kms = merchant.cloud.client("kms")
     new = kms.create_key()["KeyMetadata"]["KeyId"]
@@ -225,6 +228,7 @@ def test_everything_is_wrapped_under_a_new_key_while_orders_run(merchant, cli):
         shown = Browser(merchant.cloud).program(f"{page(merchant, 'A-1')}/reveal")
         assert shown.json["cards"][0]["code"] in merchant.codes.values()
         assert wiring.shop_secrets().open(wiring.merchants().shop(merchant.id, merchant.own).thing)
+        assert wiring.shop_secrets().open_one(merchant.id, "sms", after["sms"]) == "of-aliyun"
     finally:
         kms.enable_key(KeyId=old)
     assert sum(merchant.owners(*orders, "A-1").values()) == len(orders) + 1

@@ -58,7 +58,9 @@ def policies(role):
     for policy in role.get("Properties", {}).get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
             # A right that depends on a parameter stands in an Fn::If.
-            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+            given = statement["Fn::If"][1] if "Fn::If" in statement else statement
+            # What has no name of its own is given by what it is not.
+            yield {**given, "Resource": {"Not": given["NotResource"]}} if "NotResource" in given else given
 
 
 def rights(template):

@@ -33,10 +33,11 @@ QUEUE_TAKING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttribut
 OPENERS = {
     "card": {"redeem", "inventory"},
     "contact": {"delivery"},
-    "secret": {"webhooks", "outbound"},
+    "secret": {"webhooks", "outbound", "delivery"},
     "link": {"delivery", "redeem", "api"},
     "pepper": {"webhooks", "inventory", "api"},
 }
+NO_TOPIC = {"Not": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}}
 VAULT_RIGHTS = {
     "redeem": {"dynamodb:BatchGetItem"},
     "inventory": {"dynamodb:BatchGetItem", "dynamodb:PutItem"},
@@ -72,12 +73,17 @@ def readable_rights(template):
 
 
 def no_star(template):
-    """No star in an action, and in a resource only as the objects of one bucket."""
+    """No star in an action, and in a resource only as the objects of one bucket.
+
+    A telephone number has no name: delivery may publish to whatever is no topic.
+    """
     for name, statement in rights(template):
         where = f"{name}/{statement.get('Sid')}"
         if any("*" in action for action in actions(statement)):
             yield f"{where}: star in an action"
         resource = json.dumps(statement["Resource"])
+        if actions(statement) == {"sns:Publish"} and statement["Resource"] == NO_TOPIC:
+            continue
         if "*" in resource and not re.fullmatch(
             r'\{"Fn::Sub": "\$\{\w+Bucket\.Arn\}/(\w+/)?\*(\.[\w.]+)?"\}', resource
         ):
@@ -130,6 +136,14 @@ def openers(template):
     for purpose, names in wanted.items():
         if found[purpose] != names:
             yield f"{purpose}: opened by {sorted(found[purpose])}, not {sorted(names)}"
+
+
+def shops_secrets_are_closed(template):
+    """Of secrets, delivery opens those for sending alone."""
+    for name, statement in rights(template):
+        opens = "kms:Decrypt" in actions(statement) and "secret" in context(statement, "purpose")
+        if name == "delivery" and opens and set(context(statement, "id")) != {"sms", "test"}:
+            yield f"{name}/{statement['Sid']}: opens shops' secrets"
 
 
 def vault_is_closed(template):
@@ -196,6 +210,7 @@ RULES = [
     kinds_are_named,
     purposes_are_named,
     openers,
+    shops_secrets_are_closed,
     vault_is_closed,
     card_files_are_closed,
     allocation_is_blind,

@@ -33,6 +33,8 @@ BREAKS = {
         right("redeem", "ReadOrder", Action=["dynamodb:GetItem", "dynamodb:Batch*"]),
         right("redeem", "ReadOrder", Resource="*"),
         right("redeem", "ReadOrder", Resource={"Fn::Sub": "${MainTable.Arn}/index/*"}),
+        allow("Delivery", Action="sns:Publish", Resource="*"),
+        allow("Delivery", Action=["sns:Publish", "sns:Subscribe"], Resource=rules.NO_TOPIC),
     ],
     rules.no_scan: [
         right("redeem", "ReadOrder", Action=["dynamodb:GetItem", "dynamodb:Scan"]),
@@ -58,6 +60,9 @@ BREAKS = {
         right("redeem", "OpenCardAndLinkKey", Condition=purpose("link")),
         allow("Reports", Action="kms:Decrypt", Resource=DATA_KEY, Condition=purpose("pepper")),
         allow("Api", Action="kms:Decrypt", Resource=DATA_KEY, Condition={}),
+    ],
+    rules.shops_secrets_are_closed: [
+        right("delivery", "OpenSmsSecretAndAddressOfTest", Condition=purpose("secret")),
     ],
     rules.vault_is_closed: [
         allow("Api", Action="dynamodb:GetItem", Resource=VAULT, Condition=kinds("V#*")),

@@ -15,10 +15,11 @@ NOON = 1_790_000_000_000
 # The table of rights, as people read it: role → scopes.
 RIGHTS = {
     "owner": "orders:read orders:act stock:read stock:import cards:replace products:write shops:write "
-    "shops:secrets sales:pause reports:read reports:run webhooks:read webhooks:write keys:write "
-    "team:write settings:write audit:read audit:own",
+    "shops:secrets sales:pause notifications:write reports:read reports:run webhooks:read webhooks:write "
+    "keys:write team:write settings:write audit:read audit:own",
     "manager": "orders:read orders:act stock:read stock:import cards:replace products:write shops:write "
-    "shops:secrets sales:pause reports:read reports:run webhooks:read webhooks:write audit:own",
+    "shops:secrets sales:pause notifications:write reports:read reports:run webhooks:read webhooks:write "
+    "audit:own",
     "stock": "orders:read stock:read stock:import products:write",
     "support": "orders:read orders:act stock:read cards:replace",
     "finance": "orders:read stock:read reports:read reports:run webhooks:read",

@@ -20,6 +20,7 @@ MATRIX = [
     ("shops", "om----", [("POST", "/v1/shops"), ("PATCH", "/v1/shops/<shop>")]),
     ("shops' secrets", "om----", [("POST", "/v1/shops/<shop>/secrets")]),
     ("pause and resume", "om----", [("POST", "/v1/tenant/pause"), ("POST", "/v1/shops/<shop>/resume")]),
+    ("texts and SMS", "om----", [("PUT", "/v1/sms"), ("PUT", "/v1/templates/<channel>/<kind>/<language>")]),
     ("keys", "o-----", [("POST", "/v1/keys"), ("DELETE", "/v1/keys/<key_id>")]),
     ("team", "o-----", [("POST", "/v1/users"), ("PATCH", "/v1/users/<user>")]),
     ("settings", "o-----", [("PATCH", "/v1/tenant")]),

@@ -154,6 +154,7 @@ def _reach(context: typer.Context, stack: str | None, tenant: str) -> Iterator[_
     from cardcourier.adapters.tables.data_keys import DataKeysTable
     from cardcourier.adapters.tables.endpoints import EndpointsTable
     from cardcourier.adapters.tables.merchants import MerchantsTable
+    from cardcourier.adapters.tables.telling import TellingTable
     from cardcourier.adapters.tables.writes import Table
     from cardcourier.clock import now_ms
     from cardcourier_cli.ops.verify import failed, names_of
@@ -168,7 +169,8 @@ def _reach(context: typer.Context, stack: str | None, tenant: str) -> Iterator[_
     table, service = DataKeysTable(main), KeyService(kms, names["KMS_KEY_ID"])
     catalogue = CatalogueTable(main)
     provide = KeyRing(service, table, now_ms).provide
-    rotation = KeyRotation(table, MerchantsTable(catalogue), EndpointsTable(catalogue), provide, now_ms)
+    homes = MerchantsTable(catalogue), EndpointsTable(catalogue)
+    rotation = KeyRotation(table, *homes, provide, now_ms, TellingTable(catalogue))
     try:
         tenants = [found.id for found in catalogue.tenants() if tenant in ("", found.id)]
         if tenant and not tenants:

@@ -1,7 +1,7 @@
 """The queues: they make things fast; timers make them certain. A body names things, never shows them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,10 @@ class DeliveryQueue:
     def again(self, key: OrderKey, ask: str) -> None:
         """Have the link sent once more: once for each `ask`, however often the message arrives."""
         self.queue.send({**order_body(key, "again"), "ask": ask})
+
+    def test(self, asked: Mapping[str, str]) -> None:
+        """Have a sample sent; the address in `asked` is sealed."""
+        self.queue.send({"kind": "test", **asked})
 
     def notify(self, wanted: Sequence[tuple[OrderKey, str]]) -> None:
         """Have these notifications tried again."""

@@ -33,14 +33,16 @@ class ShopSecrets:
 
     def open(self, shop: Signer) -> Sequence[str]:
         """Every secret that is valid now. Raises Unavailable when the key service is away."""
-        return [self._open(shop, sealed) for sealed in shop.valid_secrets(self.clock())]
+        valid = shop.valid_secrets(self.clock())
+        return [self.open_one(shop.tenant, shop.id, sealed) for sealed in valid]
 
-    def _open(self, shop: Signer, sealed: bytes) -> str:
-        now, place = self.clock(), (shop.id, sealed)
+    def open_one(self, tenant: str, name: str, sealed: bytes) -> str:
+        """A secret that was sealed under this name, which is a shop's id or `sms`."""
+        now, place = self.clock(), (name, sealed)
         kept = self._kept.get(place)
         if kept is not None and 0 <= now - kept[0] < MOST_AGE:
             return kept[1]
-        secret = self.service.unwrap(sealed, _context(shop.tenant, shop.id)).decode()
+        secret = self.service.unwrap(sealed, _context(tenant, name)).decode()
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         self._kept[place] = (now, secret)

@@ -31,6 +31,7 @@ from cardcourier.api import (
     shops,
     stock,
     suppliers,
+    templates,
     unread,
     users,
 )
@@ -51,6 +52,7 @@ ROUTES: tuple[Routes, ...] = tuple(
         imports,
         orders,
         notifications,
+        templates,
         search,
         reports,
         unread,

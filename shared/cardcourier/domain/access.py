@@ -13,6 +13,7 @@ _MANAGES = _READS | {
     "shops:write",
     "shops:secrets",
     "sales:pause",
+    "notifications:write",
     "reports:read",
     "reports:run",
     "webhooks:read",
@@ -38,7 +39,13 @@ _IMPLIED: dict[str, frozenset[str]] = {
 }
 """What was one right in 0.1.0 and can be had apart since, and what is a part of another."""
 
-_MANAGED = _MANAGES - {"shops:secrets", "sales:pause", "webhooks:read", "webhooks:write"}
+_MANAGED = _MANAGES - {
+    "shops:secrets",
+    "sales:pause",
+    "notifications:write",
+    "webhooks:read",
+    "webhooks:write",
+}
 _IN_0_1_0: dict[str, frozenset[str]] = {
     "owner": _MANAGED | {"keys:write"},
     "manager": _MANAGED,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from cardcourier.domain.language import DEFAULT, Language, Texts
 from cardcourier.domain.mail import Message
+from cardcourier.domain.notification import SMS
+from cardcourier.domain.wording import PLACEHOLDERS, filled
 
+LONGEST_SUBJECT = 300
 _HERE = Path(__file__).parent
 
 
@@ -42,6 +46,8 @@ class OrderNotice:
     release_at: int | None = None
     expires_at: int | None = None
     time_zone: str = "Asia/Shanghai"
+    own: Mapping[str, str] = field(default_factory=dict)
+    """The tenant's own texts by part, as `domain/wording.py` takes them; what is missing is ours."""
 
 
 def render_delivery(notice: OrderNotice, language: Language = DEFAULT) -> Message:
@@ -64,24 +70,54 @@ def render_link_again(notice: OrderNotice, language: Language = DEFAULT) -> Mess
     return _message("again", notice, language)
 
 
+_NAMES = {"delivered": "delivery", "partly": "partly", "replaced": "replacement", "again": "again"}
+
+
+def our_parts(channel: str, kind: str, language: Language) -> dict[str, str]:
+    """Our texts of an occasion as a tenant would write them; `kind` as in `domain/wording.py`."""
+    t = _texts(language)
+    if channel == SMS:
+        return {"text": t(f"sms_{kind}", **{name: f"{{{name}}}" for name in PLACEHOLDERS[SMS]})}
+    name, values = _NAMES[kind], {"tenant": "{shop}", "order": "{order}", "n": "{count}", "total": "{total}"}
+    return {
+        "subject": t(f"{name}_subject", **values),
+        "headline": t(f"{name}_headline"),
+        "intro": t(f"{name}_lead", **values),
+    }
+
+
 def _message(kind: str, notice: OrderNotice, language: Language) -> Message:
     t = _texts(language)
     tenant, number = one_line(notice.tenant_name), one_line(notice.order_number)
     counts = {"n": notice.delivered, "total": notice.total}
+    items = [t("item", product=one_line(item.product_name), n=item.quantity) for item in notice.items]
+    support = one_line(notice.support)
+    known = {
+        "shop": tenant,
+        "order": number,
+        "products": t("list_comma").join(items),
+        "count": str(notice.delivered),
+        "total": str(notice.total),
+        "support": support,
+        "expires": t.moment(notice.expires_at, notice.time_zone) if notice.expires_at else "",
+    }
+    own = {part: filled(text, known) for part, text in notice.own.items()}
+    subject = own.get("subject") or t(f"{kind}_subject", tenant=tenant, order=number, **counts)
     values = {
         "t": t,
-        "kind": kind,
         "notice": notice,
         "tenant": tenant,
         "number": number,
-        "support": one_line(notice.support),
-        "items": [t("item", product=one_line(item.product_name), n=item.quantity) for item in notice.items],
-        "lead": t(f"{kind}_lead", tenant=tenant, **counts),
-        "subject": t(f"{kind}_subject", tenant=tenant, order=number, **counts),
+        "support": support,
+        "items": items,
+        "headline": own.get("headline") or t(f"{kind}_headline"),
+        "lead": own.get("intro") or t(f"{kind}_lead", tenant=tenant, **counts),
+        "outro": own.get("outro", ""),
+        "subject": one_line(subject, LONGEST_SUBJECT),
         "language": language,
     }
     return Message(
-        subject=t(f"{kind}_subject", tenant=tenant, order=number, **counts),
+        subject=one_line(subject, LONGEST_SUBJECT),
         text=_environment().get_template("mail.txt").render(values),
         html=_environment().get_template("mail.html").render(values),
     )

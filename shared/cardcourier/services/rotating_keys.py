@@ -13,6 +13,7 @@ from cardcourier.domain.catalogue import Shop
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.kept import Kept
 from cardcourier.domain.key_versions import Versions, WrappedKey, announced, retired
+from cardcourier.domain.sms import SmsSettings
 from cardcourier.errors import Conflict
 
 EVERYWHERE = "-"
@@ -39,6 +40,13 @@ class Endpoints(Protocol):
     def change(self, endpoint: Endpoint, seen_ver: int, now: int, by: str) -> None: ...
 
 
+class Sending(Protocol):
+    """Tenants' SMS settings, with the secret of their provider."""
+
+    def sms(self, tenant: str) -> SmsSettings: ...
+    def save_sms(self, settings: SmsSettings, now: int, by: str) -> None: ...
+
+
 Wrapping = Callable[[bytes, str, str, str], bytes]
 """Wraps what is bound to (tenant, purpose, id) anew, without showing it."""
 
@@ -61,6 +69,7 @@ class KeyRotation:
     endpoints: Endpoints
     provide: Callable[[str, str, str], None]
     clock: Callable[[], int]
+    sending: Sending | None = None
 
     def counts(self, tenants: Iterable[str]) -> dict[tuple[str, str], Count]:
         """By tenant and purpose. Shops' and endpoints' secrets count as `secret`, the valid ones."""
@@ -119,6 +128,18 @@ class KeyRotation:
                 yield tenant, "secret", self._rewrap_shop(tenant, shop.id, wrapping)
             for endpoint in self.endpoints.endpoints(tenant):
                 yield tenant, "secret", self._rewrap_endpoint(tenant, endpoint.id, wrapping)
+            if self.sending and self.sending.sms(tenant).secret:
+                yield tenant, "secret", self._rewrap_sms(self.sending, tenant, wrapping)
+
+    def _rewrap_sms(self, sending: Sending, tenant: str, wrapping: Wrapping) -> bool:
+        def once() -> bool:
+            kept = sending.sms(tenant)
+            if kept.secret:
+                secret = wrapping(kept.secret, tenant, "secret", "sms")
+                sending.save_sms(replace(kept, secret=secret), self.clock(), BY)
+            return bool(kept.secret)
+
+        return _until_unchanged(once)
 
     def _rewrap_shop(self, tenant: str, shop_id: str, wrapping: Wrapping) -> bool:
         def once() -> bool:

@@ -30,6 +30,8 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     batch            C#<t>                       BATCH#<batch>           -
     supplier         C#<t>                       SUPPLIER#<id>           -
     job              C#<t>                       JOB#<id>                -
+    SMS settings     C#<t>                       SMS                     -
+    own texts        C#<t>                       TEXT#<channel>#<kind>#<language>  -
     data key         C#<t>                       KEY#<purpose>#<id>      -
     key versions     C#<t>                       VERSIONS#<purpose>      -
     API key, list    C#<t>                       AK#<id>                 -

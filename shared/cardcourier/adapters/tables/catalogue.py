@@ -24,10 +24,27 @@ from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.gates import MOST_AGE, Gate
+from cardcourier.domain.sms import SmsSettings
 from cardcourier.domain.suppliers import Supplier
+from cardcourier.domain.wording import Wording
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Gate, Endpoint, Supplier)
+Thing = TypeVar(
+    "Thing",
+    Tenant,
+    Shop,
+    Product,
+    Batch,
+    Job,
+    Listing,
+    ApiKey,
+    User,
+    Gate,
+    Endpoint,
+    Supplier,
+    SmsSettings,
+    Wording,
+)
 MOST_KEPT = 10_000
 _BYTES = "base64:"
 
@@ -147,6 +164,14 @@ def job_key(tenant: str, job: str) -> Key:
     return keys.catalogue(tenant), f"JOB#{job}"
 
 
+def sms_key(tenant: str) -> Key:
+    return keys.catalogue(tenant), "SMS"
+
+
+def wording_key(tenant: str, channel: str, kind: str, language: str) -> Key:
+    return keys.catalogue(tenant), f"TEXT#{channel}#{kind}#{language}"
+
+
 def api_key_key(tenant: str, key_id: str) -> Key:
     """The key in its tenant's list; the key itself is found by its id alone."""
     return keys.catalogue(tenant), f"AK#{key_id}"
@@ -252,6 +277,18 @@ class CachedCatalogue:
         found: list[Endpoint] = self._cached(
             ("endpoints", tenant), lambda: self.catalogue.all(Endpoint, keys.endpoints(tenant), "E#")
         )
+        return found
+
+    def sms(self, tenant: str) -> SmsSettings:
+        """How the tenant tells buyers; by mail alone unless he chose."""
+        found: SmsSettings | None = self._cached(
+            ("sms", tenant), lambda: self.catalogue.get(SmsSettings, sms_key(tenant))
+        )
+        return found or SmsSettings(tenant=tenant)
+
+    def wording(self, tenant: str, channel: str, kind: str, language: str) -> Wording | None:
+        key = wording_key(tenant, channel, kind, language)
+        found: Wording | None = self._cached(key, lambda: self.catalogue.get(Wording, key))
         return found
 
     def release_at(self, tenant: str, sku: str) -> int | None:
