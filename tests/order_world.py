@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from cardcourier.domain.cards import use_id
 from cardcourier.domain.catalogue import Listing, Product, Shop, Tenant
 from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
 from cardcourier.domain.gates import Gate as SalesGate
@@ -429,6 +430,8 @@ class World:
         product = self.catalogue.products[sku]
         for _ in range(cards):
             card = f"c1{sku.lower()}{len(self.cards):04d}"
+            if product.kind == "shared":
+                card = use_id(f"c1{sku.lower()}", len(self.cards) + 1)
             marker = Marker(card=card, bucket="9999", shard=len(self.cards) % product.shards, batch="b1")
             self.cards[card] = sku
             self.store.put_marker(TENANT, sku, product.epoch, marker)

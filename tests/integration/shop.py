@@ -22,6 +22,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from http.cookies import SimpleCookie
+from itertools import repeat
 from urllib.parse import urlencode, urlsplit
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -31,10 +32,12 @@ from cardcourier.adapters.keyring import EVERYWHERE
 from cardcourier.adapters.tables import catalogue as names
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import marker_record
+from cardcourier.adapters.tables.writes import Delete
 from cardcourier.adapters.vault import record_of
 from cardcourier.clock import now_ms
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Listing, Product, Shop, Tenant
+from cardcourier.domain.imports import SharedCard
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.states import Room
@@ -146,6 +149,18 @@ class Merchant:
         wiring.vault().table.put_many(sealed)
         wiring.main_table().put_many(markers)
         return codes
+
+    def share(self, sku, uses):
+        """Put a shared card into the vault, and on sale so many times; returns its code."""
+        [code] = self.stock(sku, 1)
+        card = next(card for card, known in self.codes.items() if known == code)
+        [marker] = [m for m in wiring.pools().every(Pool(self.id, sku, 1, 1), 0, "") if m.card == card]
+        place = (keys.pool(self.id, sku, 1, 0), f"{marker.bucket}#{card}")
+        wiring.main_table().write(Delete(place))
+        markers = SharedCard(0, Card(code=code), marker, uses).markers(range(1, uses + 1), repeat(0))
+        wiring.main_table().put_many(marker_record(m, self.id, sku, 1) for m in markers)
+        wiring.orders_queue().room(self.id, Room.BACK, sku, 0)
+        return code
 
     def restock(self, sku, cards):
         """As `stock`, and tell the waiting orders of it, as an import does."""

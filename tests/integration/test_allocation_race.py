@@ -7,8 +7,11 @@ import sys
 from collections import Counter
 from random import Random
 
+import pytest
+
 from cardcourier.adapters.tables.records import marker_record
 from cardcourier.clock import now_ms
+from cardcourier.domain.cards import use_id
 from cardcourier.domain.catalogue import Product
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.states import State
@@ -22,12 +25,13 @@ SHARDS = 4
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
-def a_shop(endpoint, template, cards, buyers, pieces):
+def a_shop(endpoint, template, cards, buyers, pieces, shared=False):
     """A product with `cards` cards in stock, and as many paid orders as there are buyers."""
     world = World(store=EngineStore(main_table(endpoint, template)), now=now_ms(), watching=False)
     world.catalogue.products["A"] = Product(tenant=TENANT, sku="A", name="A", shards=SHARDS)
     world.map("a", ("A", 1))
-    world.cards = {f"c1{random_letters(number)}{number}": "A" for number in range(cards)}
+    names = (use_id("c1shared", n + 1) if shared else f"c1{random_letters(n)}{n}" for n in range(cards))
+    world.cards = dict.fromkeys(names, "A")
     world.store.table.put_many(
         marker_record(Marker(card=card, bucket="9999", shard=place % SHARDS, batch="b"), TENANT, "A", 1)
         for place, card in enumerate(world.cards)
@@ -78,10 +82,11 @@ def environment():
     return {**os.environ, "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}"}
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["cards", "uses of one card"])
 def test_every_card_is_sold_once_and_nobody_is_refused_while_there_is_stock(
-    each_engine_endpoint, real_template
+    each_engine_endpoint, real_template, shared
 ):
-    world, orders = a_shop(each_engine_endpoint, real_template, cards=160, buyers=256, pieces=1)
+    world, orders = a_shop(each_engine_endpoint, real_template, 160, buyers=256, pieces=1, shared=shared)
     # Half of the orders are asked for twice, by different processes.
     steps = [("settle", order) for order in orders] + [("settle", order) for order in orders[1::2]]
 

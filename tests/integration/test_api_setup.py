@@ -287,8 +287,13 @@ def test_a_product_is_added_read_and_changed(owner):
         ({"sku": "a%2Fb"}, "bad_sku"),
         ({"pattern": "(a+)+$"}, "bad_pattern"),
         ({"redeem_url": "javascript:alert(1)"}, "bad_url"),
+        ({"display": "direct", "policy": "once"}, "bad_display"),
+        ({"display": "direct", "policy": "proof"}, "bad_display"),
+        ({"mask": {"first": 5}}, "invalid_request"),
+        ({"kind": "fixed!"}, "invalid_request"),
+        ({"grace_minutes": 0}, "invalid_request"),
         ({"steps": [" "]}, "bad_steps"),
-        ({"policy": "once"}, "invalid_request"),
+        ({"policy": "twice"}, "invalid_request"),
         ({"release_at": 1793520000000}, "invalid_request"),
         ({"release_at": "2026-11-01"}, "invalid_request"),
         ({"max_views": True}, "invalid_request"),
@@ -306,6 +311,20 @@ def test_a_sku_exists_once_and_shards_only_grow(owner):
     assert problem(owner("PATCH", "/v1/products/S", {"shards": 2})) == (422, "bad_shards")
     assert problem(owner("PATCH", "/v1/products/S", {"issuer": "other"})) == (422, "invalid_request")
     assert owner("PATCH", "/v1/products/S", {"shards": 8}).json["shards"] == 8
+
+
+def test_how_a_product_is_shown_is_kept_and_changed(owner):
+    chosen = {"policy": "once", "grace_minutes": 3, "display": "masked", "mask": {"first": 2}}
+    made = product(owner, "S", hide_after_reveal=True, **chosen)
+
+    assert made.json["mask"] == {"first": 2, "last": 4} and made.json["kind"] == "unique"
+    assert {name: made.json[name] for name in ("policy", "grace_minutes", "display")} == {
+        name: chosen[name] for name in ("policy", "grace_minutes", "display")
+    }
+    changed = owner("PATCH", "/v1/products/S", {"mask": {"first": 1, "last": 2}, "hide_after_reveal": False})
+    assert (changed.json["mask"], changed.json["hide_after_reveal"]) == ({"first": 1, "last": 2}, False)
+    assert owner.get("/v1/products/S").json == changed.json
+    assert problem(owner("PATCH", "/v1/products/S", {"display": "direct"})) == (422, "bad_display")
 
 
 def test_two_who_change_a_product_at_once_do_not_overwrite_each_other(owner):

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardcourier.domain.money import DECIMALS, LARGEST, currency_code, decimals, format_major, parse_minor
+from cardcourier.domain.money import (
+    DECIMALS,
+    LARGEST,
+    currency_code,
+    decimals,
+    format_major,
+    parse_minor,
+    share,
+)
 from cardcourier.errors import Refused
 
 currencies = st.sampled_from(sorted(DECIMALS))
@@ -97,3 +105,10 @@ def test_the_list_of_currencies_is_the_standard_s():
     assert (places.count(0), places.count(3), places.count(4)) == (17, 7, 2)
     assert len(DECIMALS) == 165 + 1  # all that can be paid today, and BGN
     assert all(len(code) == 3 and code.isupper() for code in DECIMALS)
+
+
+@given(st.integers(0, 10**12), st.integers(1, 10_000))
+def test_shares_of_an_amount_add_up_and_the_first_are_the_larger(amount, parts):
+    shares = [share(amount, parts, n) for n in range(1, parts + 1)]
+    assert sum(shares) == amount
+    assert shares == sorted(shares, reverse=True) and shares[0] - shares[-1] <= 1

@@ -12,7 +12,7 @@ from cardcourier.adapters.keyring import KeyRing
 from cardcourier.adapters.sealing import open_sealed, seal
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.writes import Table
-from cardcourier.domain.cards import Card
+from cardcourier.domain.cards import Card, base_of
 from cardcourier.errors import NotFound
 
 
@@ -71,7 +71,7 @@ class Vault:
 
 
 def _opened(tenant: str, card_id: str, record: VaultRecord, cipher: AESGCM) -> Card:
-    bound_to = _bound_to(tenant, card_id, record.batch, int(record.kv))
+    bound_to = _bound_to(tenant, base_of(card_id), record.batch, int(record.kv))
     number, code = json.loads(open_sealed(cipher, record.sealed, bound_to))
     return Card(number=number, code=code)
 

@@ -23,6 +23,7 @@ from cardcourier.api.schemas import (
     Text,
     money,
 )
+from cardcourier.domain.cards import MOST_USES
 from cardcourier.domain.catalogue import Job
 from cardcourier.services.importing_jobs import MOST_LINES, MOST_TEXT, PREFIX, Order
 
@@ -43,6 +44,8 @@ class NewImport(Shape):
     """`cost` is that of one card, in minor units, `face` its face value, and `expires_at` its end, where the
     file is silent; without cost and currency those of the `supplier` count.
 
+    `uses` is how often each card of a `shared` product is sold, 1 where neither this nor the file says it.
+
     Either the cards are given as `text`, or the answer holds a form with which the file is uploaded.
     """
 
@@ -54,6 +57,7 @@ class NewImport(Shape):
     supplier: Text = ""
     expires_at: GivenMoment | None = None
     layout: LayoutShape | None = None
+    uses: Annotated[int, Field(ge=1, le=MOST_USES, strict=True)] | None = None
     note: LongText = ""
     text: Annotated[
         str | None,
@@ -187,6 +191,7 @@ def create(body: NewImport) -> Response[OrderedImport]:
         supplier=body.supplier,
         expires_at=body.expires_at,
         layout=body.layout.model_dump() if body.layout else None,
+        uses=body.uses,
         note=body.note,
         text=body.text,
     )

@@ -1,5 +1,6 @@
 """Products: what is sold, how it is redeemed, and when a presale opens."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
@@ -16,17 +17,41 @@ from cardcourier.services.managing.products import MOST_SHARDS
 routes = Routes("products")
 Steps = Annotated[list[LongText], Field(max_length=20)]
 Name = Annotated[Text, Field(min_length=1)]
-Policy = Literal["repeat", "proof"]
+Policy = Literal["repeat", "proof", "once"]
+Kind = Literal["unique", "shared"]
+Display = Literal["link", "masked", "direct"]
+Characters = Annotated[int, Field(ge=0, le=4, strict=True)]
+Minutes = Annotated[int, Field(ge=1, le=1440, strict=True)]
 Views = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Days = Annotated[int, Field(ge=1, le=3650, strict=True)]
 Shards = Annotated[int, Field(ge=1, le=MOST_SHARDS, strict=True)]
 
 
+class Mask(Shape):
+    """How many of a code's first and last characters may be seen before it is shown, at most 4 each.
+
+    At least half of every code stays hidden, however short it is.
+    """
+
+    first: Characters = 0
+    last: Characters = 4
+
+
 class NewProduct(Shape):
     """`issuer` is who redeems the cards: within one issuer a card exists once. It stays as it is.
 
-    `release_at` in the future makes it a presale. `policy` is `repeat` (the link shows the card again) or
-    `proof` (a pick-up code is asked for first). `pattern` is what every code must match, such as
+    `kind` is `unique` (each card is sold once) or `shared` (each card is sold as often as it has uses, and
+    all its buyers see the same code). It stays as it is once cards were imported.
+
+    `policy` is `repeat` (the link shows the card again), `proof` (a pick-up code is asked for first) or
+    `once` (the browser that opens it first may look again for `grace_minutes`, and after that nobody).
+
+    `display` is how the page shows a card before it is opened: `link` (its last 4 characters), `masked`
+    (those of `mask`, kept with the cards imported from now on) or `direct` (the page opens the card by
+    itself, so it does not go with `once` or `proof`). `hide_after_reveal` covers an opened card until it is
+    tapped.
+
+    `release_at` in the future makes it a presale. `pattern` is what every code must match, such as
     `[A-Z0-9]{16}`. `shards` spread the stock of a product that thousands buy at once. `fold` takes codes that
     differ in case or width alone for the same card; it stays as it is, alike for all products of one issuer.
     """
@@ -44,6 +69,11 @@ class NewProduct(Shape):
     view_days: Days = 30
     shards: Shards = 1
     pattern: Text = ""
+    kind: Kind = "unique"
+    grace_minutes: Minutes = 10
+    display: Display = "link"
+    mask: Mask = Mask()
+    hide_after_reveal: bool = False
     fold: bool = False
 
 
@@ -59,6 +89,11 @@ class ProductPatch(Shape):
     view_days: Days | None = None
     shards: Shards | None = None
     pattern: Text | None = None
+    kind: Kind | None = None
+    grace_minutes: Minutes | None = None
+    display: Display | None = None
+    mask: Mask | None = None
+    hide_after_reveal: bool | None = None
 
 
 class ProductShape(Shape):
@@ -75,6 +110,11 @@ class ProductShape(Shape):
     view_days: int
     shards: int
     pattern: str
+    kind: str
+    grace_minutes: int
+    display: str
+    mask: Mask
+    hide_after_reveal: bool
     fold: bool
     paused: str
 
@@ -87,7 +127,7 @@ def products(limit: Limit = 50, cursor: Cursor = None) -> List[ProductShape]:
 
 @routes.on("POST", "/v1/products", "Add a product", scope="products:write", status=201, repeat=Repeat.ANSWER)
 def add_product(body: NewProduct) -> Response[ProductShape]:
-    product = Product(tenant=routes.caller.tenant, **given(body))
+    product = _with_mask(Product(tenant=routes.caller.tenant, **given(body)), body.mask)
     wiring.products_desk().add(product, routes.caller.by)
     return answer(_shape(product), 201, ver=1)
 
@@ -103,9 +143,13 @@ def change_product(sku: PathId, body: ProductPatch) -> Response[ProductShape]:
     """`release_at: null` opens a presale now. Who waits for a release is looked at when it changes."""
     kept = wiring.merchants().product(routes.caller.tenant, sku)
     seen = routes.if_match(kept.ver)
-    changed = routes.patched(kept.thing, body, clearable=("release_at",))
+    changed = _with_mask(routes.patched(kept.thing, body, clearable=("release_at",)), body.mask)
     wiring.products_desk().change(kept.thing, changed, seen, routes.caller.by)
     return answer(_shape(changed), ver=seen + 1)
+
+
+def _with_mask(product: Product, mask: Mask | None) -> Product:
+    return replace(product, mask=(mask.first, mask.last)) if mask else product
 
 
 def _shape(product: Product) -> ProductShape:
@@ -123,6 +167,11 @@ def _shape(product: Product) -> ProductShape:
         view_days=product.view_days,
         shards=product.shards,
         pattern=product.pattern,
+        kind=product.kind,
+        grace_minutes=product.grace_minutes,
+        display=product.display,
+        mask=Mask(first=product.mask[0], last=product.mask[1]),
+        hide_after_reveal=product.hide_after_reveal,
         fold=product.fold,
         paused=product.paused,
     )

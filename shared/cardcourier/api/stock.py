@@ -14,11 +14,16 @@ routes = Routes("stock")
 
 
 class StockShape(Shape):
-    """`available` cards can be sold; those with a release time in the future wait for it."""
+    """So often can it be sold; those with a release time in the future wait for it.
+
+    `available` counts cards, and of a `shared` product the uses left of `cards`.
+    """
 
     sku: str
     name: str
+    kind: str
     available: int
+    cards: int
     release_at: Moment | None
 
 
@@ -73,7 +78,9 @@ def stock(limit: Limit = 20, cursor: Cursor = None) -> List[StockShape]:
         StockShape(
             sku=found.product.sku,
             name=found.product.name,
+            kind=found.product.kind,
             available=found.available,
+            cards=found.cards,
             release_at=found.product.release_at,
         )
         for found in page.items

@@ -1,6 +1,39 @@
-"""A card in the clear: it exists only between the vault and the answer that shows it."""
+"""A card in the clear, and how cards are named.
 
+    c1<26 letters>            a card: one row of the vault, sold once
+    c1<26 letters>.<00001>    one use of a shared card: sold once itself, opened as the card
+
+A card in the clear exists only between the vault and the answer that shows it.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+MOST_USES = 10_000
+"""Of one shared card. Five digits keep its uses in order."""
+
+
+def use_id(card: str, n: int) -> str:
+    """The name of the n-th use, from 1."""
+    return f"{card}.{n:05d}"
+
+
+def uses_of(card: str, uses: int) -> Iterator[str]:
+    return (use_id(card, n) for n in range(1, uses + 1))
+
+
+def base_of(card: str) -> str:
+    """The card that the vault knows, for a card or one of its uses."""
+    return card.partition(".")[0]
+
+
+def is_use(card: str) -> bool:
+    return "." in card
+
+
+def number_of(use: str) -> int:
+    """Which use of its card it is."""
+    return int(use.partition(".")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,7 @@ class Shop:
 class Product:
     """What is sold, by SKU. `release_at` (epoch ms) in the future makes it a presale.
 
+    `kind` is `unique` (each card is sold once) or `shared` (each card is sold as often as it has uses).
     `policy` is the reveal policy: `repeat`, `proof` or `once`. `max_views` counts per unit within
     `view_days`; a card shown `once` may be looked at again in the same browser for `grace_minutes`.
 
@@ -114,6 +115,7 @@ class Product:
     paused: str = ""
     paused_at: int | None = None
     stop_reveals: bool = False
+    kind: str = "unique"
     grace_minutes: int = 10
     display: str = "link"
     mask: tuple[int, int] = (0, 4)

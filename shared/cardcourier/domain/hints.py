@@ -15,7 +15,7 @@ GATE_FOR = 1_000
 class Random(Protocol):
     """The operating system's generator, or a seeded one in tests."""
 
-    def randrange(self, stop: int, /) -> int: ...
+    def randrange(self, start: int, stop: int | None = None, /) -> int: ...
 
 
 @dataclass(slots=True)

@@ -26,8 +26,9 @@ from cardcourier.domain.card_files import (
     records,
     records_of_cells,
 )
-from cardcourier.domain.cards import Card
+from cardcourier.domain.cards import Card, use_id, uses_of
 from cardcourier.domain.catalogue import Job, Product, Tenant
+from cardcourier.domain.money import share
 from cardcourier.domain.stock import Marker
 from cardcourier.errors import Refused
 
@@ -46,7 +47,8 @@ class Terms:
 
     `now` in epoch ms; `expires_at` (epoch ms), `cost` and `face` (minor units of `currency`) stand in where
     a row is silent; `issuer` is who redeems the card, within whose cards it must be unique, whatever its
-    case and width if `fold`; `rows` make a chunk.
+    case and width if `fold`; `rows` make a chunk. `uses` is how often a shared card is sold where its row
+    is silent, None where cards are unique.
     """
 
     now: int
@@ -59,6 +61,7 @@ class Terms:
     rows: int
     face: int | None = None
     fold: bool = False
+    uses: int | None = None
 
     @classmethod
     def for_job(cls, data: Mapping[str, Any], product: Product, tenant: Tenant, now: int, rows: int) -> Self:
@@ -77,6 +80,7 @@ class Terms:
             rows=rows,
             face=data.get("face"),
             fold=product.fold,
+            uses=(data.get("uses") or 1) if product.kind == "shared" else None,
         )
 
     @classmethod
@@ -107,6 +111,7 @@ class Terms:
             expires_at=self.expires_at if row.expires_at is None else row.expires_at,
             cost=self.cost if row.cost is None else row.cost,
             face=self.face if row.face is None else row.face,
+            uses=None if self.uses is None else row.uses or self.uses,
         )
 
 
@@ -227,10 +232,33 @@ class NewCard:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedCard:
+    """A shared card on its way into stock: `marker` is that of its uses, each with its own name and cost."""
+
+    row: int
+    card: Card
+    marker: Marker
+    uses: int
+
+    def markers(self, numbers: Iterable[int], shards: Iterator[int]) -> list[Marker]:
+        """The markers of these uses, each on a shard of its own; together they cost what the card cost."""
+        return [
+            replace(
+                self.marker,
+                card=use_id(self.marker.card, n),
+                cost=share(self.marker.cost, self.uses, n),
+                shard=next(shards),
+            )
+            for n in numbers
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """What came of some rows: the ids of the cards that are in stock now, the rows whose cards were there
     before, and how many rows were refused, by code. `cost` and `face` are sums over the cards, in minor
-    units; `first` and `last` the earliest and latest end of their validity (epoch ms), if any ends.
+    units; `first` and `last` the earliest and latest end of their validity (epoch ms), if any ends. `uses`
+    says of each shared card how often it is sold.
     """
 
     cards: tuple[str, ...]
@@ -240,6 +268,16 @@ class Chunk:
     face: int = 0
     first: int | None = None
     last: int | None = None
+    uses: tuple[int, ...] = ()
+
+    @property
+    def sold_as(self) -> tuple[str, ...]:
+        """The names under which the cards are sold: their own, or those of their uses."""
+        if not self.uses:
+            return self.cards
+        return tuple(
+            use for card, uses in zip(self.cards, self.uses, strict=True) for use in uses_of(card, uses)
+        )
 
     @classmethod
     def of(
@@ -255,6 +293,7 @@ class Chunk:
             sum(row.face or 0 for _, row in brought),
             min(ends, default=None),
             max(ends, default=None),
+            tuple(row.uses for _, row in brought if row.uses is not None),
         )
 
 

@@ -84,3 +84,11 @@ def _exact(value: object) -> Decimal:
 def _is_plain(text: str) -> bool:
     whole, point, fraction = text.removeprefix("-").partition(".")
     return text.isascii() and whole.isdigit() and (fraction.isdigit() or not point)
+
+
+def share(amount: int, parts: int, n: int) -> int:
+    """The n-th (from 1) of so many parts of an amount in minor units: they differ by one at most, the first
+    being the larger, and add up to the amount.
+    """
+    whole, rest = divmod(amount, parts)
+    return whole + (n <= rest)

@@ -32,7 +32,7 @@ class Jobs(Protocol):
     def change_job(self, job: Job, now: int, by: str) -> Job: ...
     def add_job(self, job: Job, now: int) -> None: ...
     def find_supplier(self, tenant: str, supplier: str) -> Supplier | None: ...
-    def has_product(self, tenant: str, sku: str) -> bool: ...
+    def kind_of(self, tenant: str, sku: str) -> str | None: ...
 
 
 class Files(Protocol):
@@ -52,7 +52,8 @@ class Queue(Protocol):
 class Order:
     """What is to be imported. `cost` and `face` in minor units of `currency`; `expires_at` in epoch ms.
 
-    Without cost or currency those of the supplier count.
+    Without cost or currency those of the supplier count. `uses` is how often each shared card is sold
+    where its row is silent.
     """
 
     sku: str
@@ -63,6 +64,7 @@ class Order:
     supplier: str = ""
     expires_at: int | None = None
     layout: Mapping[str, Any] | None = None
+    uses: int | None = None
     note: str = ""
     text: str | None = field(default=None, repr=False)
 
@@ -98,6 +100,7 @@ class ImportDesk:
             "face": order.face,
             "supplier": order.supplier,
             "expires_at": order.expires_at,
+            "uses": order.uses,
             "note": order.note,
         }
         job = Job(tenant=tenant, id=job_id, kind=KIND, state="created", created_at=act.at, by=by, data=data)
@@ -195,8 +198,11 @@ class ImportDesk:
         return self.files.link(key, name, LINK_SECONDS) if key else None
 
     def _check(self, tenant: str, order: Order) -> Supplier | None:
-        if not self.jobs.has_product(tenant, order.sku):
+        kind = self.jobs.kind_of(tenant, order.sku)
+        if kind is None:
             raise Refused("no_such_product", f"There is no product {order.sku}; create it first.")
+        if order.uses is not None and kind != "shared":
+            raise Refused("bad_uses", f"uses: {order.sku} is {kind}; only shared cards have uses.")
         supplier = self.jobs.find_supplier(tenant, order.supplier) if order.supplier else None
         if order.supplier and supplier is None:
             raise Refused("no_such_supplier", f"There is no supplier {order.supplier}; create it first.")

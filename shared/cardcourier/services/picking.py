@@ -10,6 +10,7 @@ from itertools import islice
 from threading import Lock
 from typing import Protocol
 
+from cardcourier.domain.cards import base_of, is_use, number_of, use_id
 from cardcourier.domain.hints import Hints, Random
 from cardcourier.domain.orders import Unit
 from cardcourier.domain.protocol import Lost, MarkerLost, Pool
@@ -50,16 +51,20 @@ class Picker:
     _buckets: dict[tuple[Pool, int], tuple[str, int]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def pick(self, pool: Pool, take: Take) -> Unit | Lost:
+    def pick(self, pool: Pool, take: Take, instead_of: str = "") -> Unit | Lost:
         """Offer candidates to `take` until one is taken or the unit turns out to be settled.
 
+        `instead_of` is a card that does not work, and none of its uses will do.
         Raises SoldOut when the pool is proven empty, Unavailable when every candidate was contested.
         """
         started = self.clock()
         for _ in range(ATTEMPTS):
             if self.clock() - started > PATIENCE:
                 break
-            outcome = take(self._candidate(pool))
+            marker = self._candidate(pool)
+            if base_of(marker.card) == instead_of:
+                marker = self._strongly(pool, self.clock(), instead_of)
+            outcome = take(marker)
             if not isinstance(outcome, MarkerLost):
                 return outcome
             if outcome.gone:
@@ -97,7 +102,19 @@ class Picker:
             page += self.markers.page(pool, shard, f"{bucket}#", start, PAGE - len(page), consistent=False)
         if not page:
             self._buckets.pop((pool, shard), None)
-        return page
+        return self._scattered(pool, shard, bucket, page)
+
+    def _scattered(self, pool: Pool, shard: int, bucket: str, page: list[Marker]) -> list[Marker]:
+        """A page inside of one shared card begins at its lowest use: go on from one further up, at random.
+
+        Nobody knows how many uses are left, so small steps are as likely as large ones.
+        """
+        if len(page) < PAGE or not is_use(page[0].card) or base_of(page[0].card) != base_of(page[-1].card):
+            return page
+        step = self.random.randrange(1 << self.random.randrange(2, 14))
+        since = f"{bucket}#{use_id(base_of(page[0].card), number_of(page[0].card) + step)}"
+        further = self.markers.page(pool, shard, since, f"{bucket}#~", PAGE, consistent=False)
+        return further if len(further) == PAGE else page
 
     def _bucket(self, pool: Pool, shard: int, now: int) -> str | None:
         """The earliest month of expiry on this shard; what ended before this month is passed over."""
@@ -110,15 +127,17 @@ class Picker:
         self._buckets[pool, shard] = (first.bucket, now)
         return first.bucket
 
-    def _strongly(self, pool: Pool, now: int) -> Marker:
+    def _strongly(self, pool: Pool, now: int, instead_of: str = "") -> Marker:
         """Read every shard strongly; the proof that a pool is empty."""
         found: list[Marker] = []
         for shard in range(pool.shards):
             markers = self.markers.every(pool, shard, bucket_of(now))
-            found += islice((marker for marker in markers if marker.sellable(now)), PAGE)
-        if not found:
+            others = (marker for marker in markers if base_of(marker.card) != instead_of)
+            found += islice((marker for marker in others if marker.sellable(now)), PAGE)
+        if not found and not instead_of:
             with self._lock:
                 self._of(pool).empty_at = now
+        if not found:
             raise SoldOut
         earliest = min(marker.bucket for marker in found)
         found = [marker for marker in found if marker.bucket == earliest]

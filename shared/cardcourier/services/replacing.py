@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from cardcourier.domain.cards import base_of
 from cardcourier.domain.catalogue import Product, Shop, Tenant
 from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import Header, OrderKey, Unit
@@ -77,10 +78,10 @@ class Replacer:
                 return Lost(now) if now is not None and now.card != seen.card else MarkerLost(gone=False)
 
         try:
-            outcome = self.picker.pick(pool, offer)
+            outcome = self.picker.pick(pool, offer, instead_of=base_of(seen.card))
         except SoldOut as sold_out:
             raise Conflict(
-                "no_stock", f"There is no card of {pool.sku} left; import some, then replace again."
+                "no_stock", f"There is no other card of {pool.sku} left; import some, then replace again."
             ) from sold_out
         if isinstance(outcome, Lost):
             if outcome.old is not None and outcome.old.gen == fresh.gen:

@@ -42,7 +42,7 @@ class Codes(Protocol):
 
 
 class Cards(Protocol):
-    def order_of_card(self, tenant: str, card: str) -> OrderKey | None: ...
+    def orders_of_card(self, tenant: str, card: str, most: int) -> list[OrderKey]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,8 @@ class Finder:
         for issuer, fold in self.merchant.issuers(tenant):
             for number, code in names:
                 name = identity(number, code, fold=fold)
-                key = self.cards.order_of_card(tenant, self.fingerprints.card_id(tenant, issuer, name))
-                if key is not None:
-                    yield key, "card"
+                card = self.fingerprints.card_id(tenant, issuer, name)
+                yield from ((key, "card") for key in self.cards.orders_of_card(tenant, card, MOST))
 
 
 def _exactly(header: Header, text: str, by: str) -> str:

@@ -15,13 +15,16 @@ from typing import Protocol
 from cardcourier.domain.card_files import BadRow, CardRow, head, identity
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product
-from cardcourier.domain.imports import Chunk, NewCard, Origin, Row, Terms, tail
+from cardcourier.domain.imports import Chunk, NewCard, Origin, Row, SharedCard, Terms, tail
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.stock import Marker, bucket_of
 from cardcourier.services.patience import Patience
 
 LOT = 50
 """Cards of one transaction, which holds 100 items at most."""
+
+STRETCH = 99
+"""Uses of a shared card in one transaction, beside what says that they are issued."""
 
 LOOK_UP = 100
 NOBODY = Actor("", 0, "")
@@ -35,6 +38,12 @@ class Stock(Protocol):
     def put(
         self, pool: Pool, batch: str, cards: Sequence[NewCard], key: bytes, now: int
     ) -> dict[str, Origin]: ...
+    def put_shared(
+        self, pool: Pool, batch: str, new: SharedCard, first: Sequence[Marker], key: bytes, now: int
+    ) -> Origin | None: ...
+    def put_uses(
+        self, pool: Pool, batch: str, card: str, stretch: int, markers: Sequence[Marker], now: int
+    ) -> bool: ...
     def put_chunk(self, pool: Pool, batch: str, number: int, chunk: Chunk, actor: Actor) -> None: ...
     def chunks(self, tenant: str, batch: str) -> dict[int, Chunk]: ...
 
@@ -105,9 +114,15 @@ class Stocker:
     def bring_in(self, entry: Entry, number: int, rows: Sequence[Row]) -> Chunk:
         """Write one chunk's cards, then the row that says it is done."""
         judged = self.judge(entry, rows)
-        new = [self._new_card(entry, card_id, row) for card_id, row in judged.new]
-        lots = [new[at : at + self.lot] for at in range(0, len(new), self.lot)]
-        late = {row for rows in entry.workers.map(partial(self._put, entry), lots) for row in rows}
+        if entry.terms.uses is None:
+            new = [self._new_card(entry, card_id, row) for card_id, row in judged.new]
+            lots = [new[at : at + self.lot] for at in range(0, len(new), self.lot)]
+            late = {row for rows in entry.workers.map(partial(self._put, entry), lots) for row in rows}
+        else:
+            # Of a card that an earlier try brought in, the further uses may be missing.
+            shared = [self._shared_card(entry, card_id, row) for card_id, row in judged.ours + judged.new]
+            put = entry.workers.map(partial(self._put_shared, entry), shared)
+            late = {card.row for card, brought_in in zip(shared, put, strict=True) if not brought_in}
         brought = [(card_id, row) for card_id, row in judged.ours + judged.new if row.row not in late]
         chunk = Chunk.of(brought, {row.row for row in judged.known} | late, judged.refused)
         self.stock.put_chunk(entry.pool, entry.batch, number, chunk, replace(entry.actor, now=self.clock()))
@@ -130,13 +145,40 @@ class Stocker:
             cards = [new for new in cards if new.marker.card not in there]
         return late
 
+    def _put_shared(self, entry: Entry, new: SharedCard) -> bool:
+        """Write a shared card with all of its uses, stretch by stretch, each exactly once; False when
+        somebody else brought the card in. Whoever repeats it finds out what was issued before, and whatever
+        was sold of that since stays sold.
+        """
+        patience = Patience(self.clock, self.random, self.sleep)
+        shards = iter(lambda: self.random.randrange(entry.product.shards), None)
+        for stretch, at in enumerate(range(1, new.uses + 1, STRETCH)):
+            markers = new.markers(range(at, min(at + STRETCH, new.uses + 1)), shards)
+            now = self.clock()
+            if stretch == 0:
+                put = partial(self.stock.put_shared, entry.pool, entry.batch, new, markers, entry.key, now)
+                if patience.ask(put, entry.until) not in (None, Origin(entry.batch, new.row)):
+                    return False
+            else:
+                card = new.marker.card
+                uses = partial(self.stock.put_uses, entry.pool, entry.batch, card, stretch, markers, now)
+                patience.ask(uses, entry.until)
+        return True
+
     def _card_id(self, entry: Entry, row: CardRow) -> str:
         name = identity(row.number, row.code, fold=entry.terms.fold)
         return self.fingerprints.card_id(entry.tenant, entry.terms.issuer, name)
 
     def _new_card(self, entry: Entry, card_id: str, row: CardRow) -> NewCard:
+        return NewCard(row.row, Card(code=row.code, number=row.number), self._marker(entry, card_id, row))
+
+    def _shared_card(self, entry: Entry, card_id: str, row: CardRow) -> SharedCard:
+        card, marker = Card(code=row.code, number=row.number), self._marker(entry, card_id, row)
+        return SharedCard(row.row, card, marker, row.uses or 1)
+
+    def _marker(self, entry: Entry, card_id: str, row: CardRow) -> Marker:
         product = entry.product
-        marker = Marker(
+        return Marker(
             card=card_id,
             bucket=bucket_of(row.expires_at),
             shard=self.random.randrange(entry.product.shards),
@@ -147,7 +189,6 @@ class Stocker:
             currency=entry.terms.currency,
             expires_at=row.expires_at,
         )
-        return NewCard(row.row, Card(code=row.code, number=row.number), marker)
 
 
 def _is_ours(there: dict[str, Origin], card_id: str, batch: str, row: int) -> bool:

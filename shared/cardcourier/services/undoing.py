@@ -148,9 +148,9 @@ class Undoer:
 
     def _count(self, undo: _Undo, numbered: tuple[int, Chunk]) -> None:
         number, chunk = numbered
-        voided = self.exits.voided(undo.pool.tenant, chunk.cards)
+        voided = self.exits.voided(undo.pool.tenant, chunk.sold_as)
         actor = replace(undo.actor, now=self.clock())
-        self.exits.put_gone(undo.pool, undo.batch, number, Gone(voided, len(chunk.cards) - voided), actor)
+        self.exits.put_gone(undo.pool, undo.batch, number, Gone(voided, len(chunk.sold_as) - voided), actor)
 
 
 def _by(count: int, things: Iterator[Thing]) -> Iterator[list[Thing]]:

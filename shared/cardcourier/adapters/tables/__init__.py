@@ -41,6 +41,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     idempotency      C#<t>                       IDEM#<hash>             - (time to live)
     listing          L#<t>#<shop>                <item>#<variant>#<row>  -
     batch content    B#<t>#<batch>               M#<chunk>               -
+    issued uses      B#<t>#<batch>               U#<card>#<stretch>      -
     undone chunk     B#<t>#<batch>               V#<chunk>               -
     closed batch     B#<t>#<batch>               VOID                    -
     burnt, void card X#<t>#<card>                X                       -

@@ -1,6 +1,7 @@
 """Everything of one order in one strong read, for people who look at it."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.notes import NoteRecord
@@ -12,6 +13,8 @@ from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.timeline import KeptFact, Note, OrderHistory
 
 CARD_INDEX = "card"
+MOST_UNITS = 1_000
+"""Units of a shared card that are looked at for the orders they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,18 @@ class HistoryTable:
             notifications=tuple(sorted(told, key=lambda note: note.created_at)),
         )
 
-    def order_of_card(self, tenant: str, card: str) -> OrderKey | None:
-        """The order whose unit holds this card, or held it until it was burnt."""
+    def orders_of_card(self, tenant: str, card: str, most: int) -> list[OrderKey]:
+        """The orders whose units hold this card or uses of it, or the one that held it until it was burnt."""
         condition = UnitRecord.c == keys.card_index(tenant, card)
-        request = self.table.query_request(condition, IndexName=CARD_INDEX, Limit=1)
-        for item in self.table.query_page(request)["Items"]:
-            return keys.order_of(item["pk"]["S"])
+        units = self.table.query(condition, IndexName=CARD_INDEX)
+        orders = dict.fromkeys(keys.order_of(item["pk"]["S"]) for item in islice(units, MOST_UNITS))
+        if orders:
+            return list(orders)[:most]
         burnt = self.table.get(keys.burnt(tenant, card))
         if burnt is None or "unit" not in burnt:
-            return None
+            return []
         shop, _, rest = burnt["unit"]["S"].partition("/")
-        return OrderKey(tenant, shop, rest.rpartition("/")[0])
+        return [OrderKey(tenant, shop, rest.rpartition("/")[0])]
 
 
 def _fact(item: Item) -> KeptFact:

@@ -3,6 +3,7 @@
 from hashlib import sha256
 from zlib import crc32
 
+from cardcourier.domain.cards import base_of
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.outbox import LANES, MessageKey
 from cardcourier.domain.states import Room
@@ -65,7 +66,8 @@ def timer_part(kind: str, part: int) -> str:
 
 
 def card_index(tenant: str, card: str) -> str:
-    return f"C#{tenant}#{card}"
+    """Under which the units of a card are found, and those of a shared card's uses together."""
+    return f"C#{tenant}#{base_of(card)}"
 
 
 def burnt(tenant: str, card: str) -> Key:
@@ -73,7 +75,7 @@ def burnt(tenant: str, card: str) -> Key:
 
 
 def vault(tenant: str, card: str) -> str:
-    return f"V#{tenant}#{card}"
+    return f"V#{tenant}#{base_of(card)}"
 
 
 def catalogue(tenant: str) -> str:
@@ -107,6 +109,10 @@ def token(token_text: str) -> Key:
 
 def batch_chunk(tenant: str, batch: str, chunk: int) -> Key:
     return f"B#{tenant}#{batch}", f"M#{chunk:06d}"
+
+
+def issued(tenant: str, batch: str, card: str, stretch: int) -> Key:
+    return f"B#{tenant}#{batch}", f"U#{card}#{stretch:03d}"
 
 
 def gone_chunk(tenant: str, batch: str, chunk: int) -> Key:

@@ -140,6 +140,16 @@ class MerchantsTable:
     def product(self, tenant: str, sku: str) -> Kept[Product]:
         return self._kept(Product, product_key(tenant, sku), "product")
 
+    def has_batch(self, tenant: str, sku: str) -> bool:
+        """Whether cards were ever imported, or are being imported, for the product."""
+        pk, prefix = batch_key(tenant, "")
+        return any(batch.sku == sku for batch in self.catalogue.all(Batch, pk, prefix))
+
+    def kind_of(self, tenant: str, sku: str) -> str | None:
+        """Which kind of product this is; None when there is none."""
+        product = self.catalogue.get(Product, product_key(tenant, sku))
+        return product.kind if product else None
+
     def has_product(self, tenant: str, sku: str) -> bool:
         return self.catalogue.get(Product, product_key(tenant, sku)) is not None
 

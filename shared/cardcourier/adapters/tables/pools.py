@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import MarkerRecord, marker_of
 from cardcourier.adapters.tables.writes import Table
+from cardcourier.domain.cards import base_of
 from cardcourier.domain.protocol import Pool
 from cardcourier.domain.stock import Marker
 
@@ -38,6 +39,11 @@ class PoolsTable:
     def count(self, pool: Pool, limit: int | None = None) -> int:
         """How many markers there are; with `limit`, strongly and no further than that."""
         return sum(self._count(pool, shard, limit) for shard in range(pool.shards))
+
+    def cards(self, pool: Pool) -> int:
+        """How many cards the markers are uses of."""
+        markers = (m for shard in range(pool.shards) for m in self.every(pool, shard, ""))
+        return len({base_of(marker.card) for marker in markers})
 
     def _count(self, pool: Pool, shard: int, limit: int | None) -> int:
         request = self.table.query_request(

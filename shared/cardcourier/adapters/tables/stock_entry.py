@@ -37,8 +37,9 @@ from cardcourier.adapters.tables.writes import (
 )
 from cardcourier.adapters.vault import VaultRecord, record_of
 from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
-from cardcourier.domain.imports import Chunk, NewCard, Origin
+from cardcourier.domain.imports import Chunk, NewCard, Origin, SharedCard
 from cardcourier.domain.protocol import Actor, Pool
+from cardcourier.domain.stock import Marker
 from cardcourier.domain.suppliers import Supplier
 from cardcourier.errors import Conflict, Unavailable
 
@@ -49,10 +50,14 @@ COUNTED = ("imported", "duplicates", "rejected", "total_cost", "total_face", "fi
 
 
 class ChunkRecord(StockRecord):
-    """`cards`: the ids that are in stock, 17 bytes each; `known`: row numbers, 4 bytes each."""
+    """`cards`: the ids that are in stock, 17 bytes each; `known`: row numbers, 4 bytes each.
+
+    `uses`: how often each shared card is sold, 2 bytes each.
+    """
 
     cards = BinaryAttribute(legacy_encoding=False)
     known = BinaryAttribute(legacy_encoding=False)
+    uses = BinaryAttribute(legacy_encoding=False, null=True)
     refused = JSONAttribute()
     cost = NumberAttribute(null=True)
     face = NumberAttribute(null=True)
@@ -102,13 +107,59 @@ class StockEntryTable:
             return there
         return {}
 
+    def put_shared(
+        self, pool: Pool, batch: str, new: SharedCard, first: Sequence[Marker], key: bytes, now: int
+    ) -> Origin | None:
+        """W22: seal a shared card and put it into the vault together with the markers of its first uses.
+
+        Returns None when it was written, else where the card came from before: its first uses are issued,
+        and some may be sold. Raises Unavailable when others were in the way.
+        """
+        card = new.marker.card
+        record = record_of(AESGCM(key), pool.tenant, card, batch, pool.sku, new.row, new.card, now)
+        sealed = Put(record, VaultRecord.pk.does_not_exist())
+        there = self._issue(pool, (self.vault, sealed), first)
+        return None if there is None else _origin(there)
+
+    def put_uses(
+        self, pool: Pool, batch: str, card: str, stretch: int, markers: Sequence[Marker], now: int
+    ) -> bool:
+        """W23: put the markers of a stretch of uses together with the row that says it is issued.
+
+        False when it was issued before: what is sold of it does not come again. Raises Unavailable.
+        """
+        record = Record(*keys.issued(pool.tenant, batch, card, stretch), at=now)
+        issued = Put(record, Record.pk.does_not_exist())
+        return self._issue(pool, (self.main, issued), markers) is None
+
+    def _issue(self, pool: Pool, once: tuple[Table, Put], markers: Sequence[Marker]) -> Item | None:
+        """Put markers together with what says that they were put; returns that where it is there."""
+        puts: list[tuple[Table, Write]] = [
+            (
+                self.main,
+                Put(marker_record(m, pool.tenant, pool.sku, pool.epoch), MarkerRecord.pk.does_not_exist()),
+            )
+            for m in markers
+        ]
+        try:
+            transact(self.main.client, once, *puts)
+        except TransactionLost as lost:
+            of_once, *of_markers = lost.reasons
+            if of_once.failed and of_once.old:
+                return of_once.old
+            if any(reason.failed for reason in of_markers):
+                raise AssertionError("a use was issued twice") from lost
+            raise busy(lost) from lost
+        return None
+
     def put_chunk(self, pool: Pool, batch: str, number: int, chunk: Chunk, actor: Actor) -> None:
         """Keep what came of a chunk, which is also told to the journal. Whoever was first wrote the same."""
         record = ChunkRecord(
             *keys.batch_chunk(pool.tenant, batch, number),
-            **stock_names("import", pool, batch, len(chunk.cards), actor),
+            **stock_names("import", pool, batch, len(chunk.sold_as), actor),
             cards=b"".join(map(_packed, chunk.cards)),
             known=struct.pack(f">{len(chunk.duplicates)}I", *chunk.duplicates),
+            uses=struct.pack(f">{len(chunk.uses)}H", *chunk.uses) if chunk.uses else None,
             refused=dict(chunk.refused),
             cost=chunk.cost,
             face=chunk.face,
@@ -247,6 +298,7 @@ def _chunk(item: Item) -> Chunk:
         int(record.face or 0),
         _int(record.first),
         _int(record.last),
+        struct.unpack(f">{len(record.uses) // 2}H", record.uses) if record.uses else (),
     )
 
 

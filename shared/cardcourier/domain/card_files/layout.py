@@ -19,7 +19,7 @@ from cardcourier.errors import Refused
 SAMPLE = 200
 """How many lines that are not blank `layout_of` looks at."""
 
-ROLES = ("number", "code", "expiry", "cost", "face", "ignore")
+ROLES = ("number", "code", "expiry", "cost", "face", "uses", "ignore")
 MOST_COLUMNS = 50
 _NEARLY_ALL = 0.95
 _MOST_LINES_OF_A_RECORD = 20

@@ -24,6 +24,7 @@ _SYNONYMS = {
     """,
     "cost": "成本 成本价 进价 进货价 采购价 cost costprice unitcost purchaseprice",
     "face": "面值 面额 卡面值 face facevalue denomination",
+    "uses": "使用次数 可用次数 次数 uses usecount maxuses",
     "ignore": "序号 编号 行号 # no index id",
 }
 _ROLE_OF = {word: role for role, words in _SYNONYMS.items() for word in words.split()}

@@ -1,7 +1,7 @@
 """From records to cards: every row is either accepted or refused with a reason a person can act on.
 
-    E_EMPTY  E_FIELDS  E_LENGTH  E_CHARSET  E_FORMAT  E_DATE  E_EXPIRED  E_COST  E_DUP_FILE  E_DUP_STOCK
-    W_FULLWIDTH  W_SPACE  W_EXPIRES_SOON
+    E_EMPTY  E_FIELDS  E_LENGTH  E_CHARSET  E_FORMAT  E_DATE  E_EXPIRED  E_COST  E_USES  E_DUP_FILE
+    E_DUP_STOCK  W_FULLWIDTH  W_SPACE  W_EXPIRES_SOON
 
 E_DUP_STOCK is said by whoever compares with the stock; here it is only counted. The secret is trimmed at its
 ends and otherwise kept as it is, character by character.
@@ -18,6 +18,7 @@ from cardcourier.domain.card_files.cells import Damaged, cost_of, expiry_of, ide
 from cardcourier.domain.card_files.layout import Layout, Record
 from cardcourier.domain.card_files.patterns import matches
 from cardcourier.domain.card_files.text import MOST_LINE
+from cardcourier.domain.cards import MOST_USES
 from cardcourier.errors import Refused
 
 DAMAGED = "a spreadsheet made a date or a rounded number of it: format the column as text, enter it again"
@@ -33,7 +34,7 @@ _SCIENTIFIC = re.compile(r"\d(\.\d+)?E\+\d{2,}", re.ASCII)
 class CardRow:
     """One acceptable row. `expires_at` in epoch ms; `cost` and `face`, the value on the card, in minor units.
 
-    None where the file is silent.
+    `uses` is how often a shared card is sold. None where the file is silent.
     """
 
     row: int
@@ -43,6 +44,7 @@ class CardRow:
     cost: int | None = None
     face: int | None = None
     warnings: tuple[str, ...] = ()
+    uses: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class _Reader:
         place = {role: at for at, role in enumerate(layout.columns)}
         self._code, self._number = place.get("code", -1), place.get("number", -1)
         self._expiry, self._cost = place.get("expiry", -1), place.get("cost", -1)
-        self._face = place.get("face", -1)
+        self._face, self._uses = place.get("face", -1), place.get("uses", -1)
         self._width = len(layout.columns)
         self._rules = rules
         self._salt = salt
@@ -117,8 +119,9 @@ class _Reader:
         expires_at = self._expires_at(fields, warnings) if self._expiry >= 0 else None
         cost = self._amount(fields[self._cost], "cost") if self._cost >= 0 else None
         face = self._amount(fields[self._face], "face value") if self._face >= 0 else None
+        uses = _uses(fields[self._uses].strip()) if self._uses >= 0 else None
         self._check_new(number, code)
-        return CardRow(record.row, number or None, code, expires_at, cost, face, tuple(warnings))
+        return CardRow(record.row, number or None, code, expires_at, cost, face, tuple(warnings), uses)
 
     def _fields(self, record: Record) -> Sequence[str]:
         """As many fields as there are columns; the last ones may be left out if they are not the code."""
@@ -202,6 +205,14 @@ class _Reader:
         if fields is None or why == "E_FIELDS" or not 0 <= self._code < len(fields):
             return mask(record.line.strip())
         return mask(_one_line(fields[self._code]))
+
+
+def _uses(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MOST_USES):
+        raise _Wrong("E_USES", f"the number of uses must be a whole number from 1 to {MOST_USES}")
+    return int(text)
 
 
 def _check_wide(text: str) -> list[str]:

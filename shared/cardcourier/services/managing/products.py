@@ -15,6 +15,7 @@ MOST_SHARDS = 64
 class Products(Protocol):
     def add_product(self, product: Product, now: int, by: str) -> None: ...
     def change_product(self, product: Product, seen_ver: int, now: int, by: str) -> None: ...
+    def has_batch(self, tenant: str, sku: str) -> bool: ...
     def every_shop(self, tenant: str) -> list[Shop]: ...
 
 
@@ -68,6 +69,11 @@ class ProductsDesk:
         self._check(after)
         if after.shards < before.shards:
             raise Refused("bad_shards", "shards may only grow: cards lie in the old ones.")
+        if after.kind != before.kind and self.products.has_batch(after.tenant, after.sku):
+            raise Refused(
+                "kind_is_fixed",
+                f"kind: cards of this product were imported as {before.kind}; add another product instead.",
+            )
         self.products.change_product(after, seen_ver, self.clock(), by)
         if after.release_at != before.release_at:
             self.opener.open(after.tenant, Room.PRE, after.sku)
@@ -79,6 +85,11 @@ class ProductsDesk:
             raise Refused("bad_shards", f"shards must be 1 to {MOST_SHARDS}.")
         if product.redeem_url and not product.redeem_url.startswith(("https://", "http://")):
             raise Refused("bad_url", "redeem_url must begin with https:// or http://.")
+        if product.display == "direct" and product.policy != "repeat":
+            raise Refused(
+                "bad_display",
+                f"display: direct opens the card by itself, which policy {product.policy} does not allow.",
+            )
         _check_texts("steps", product.steps)
         _check_texts("steps_en", product.steps_en)
 

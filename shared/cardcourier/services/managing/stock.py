@@ -15,14 +15,16 @@ class Products(Protocol):
 
 class Pools(Protocol):
     def count(self, pool: Pool, limit: int | None = None) -> int: ...
+    def cards(self, pool: Pool) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class InStock:
-    """A product and how many cards of it can be sold now."""
+    """A product, how often it can be sold now, and from how many cards."""
 
     product: Product
     available: int
+    cards: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +35,9 @@ class StockDesk:
     def stock(self, tenant: str, after: str | None, limit: int) -> Page[InStock]:
         """A page of products with the markers of each counted."""
         page = self.products.products(tenant, after, limit)
-        return Page(tuple(InStock(p, self.pools.count(pool_of(p))) for p in page.items), page.next)
+        return Page(tuple(map(self._of, page.items)), page.next)
+
+    def _of(self, product: Product) -> InStock:
+        pool = pool_of(product)
+        available = self.pools.count(pool)
+        return InStock(product, available, self.pools.cards(pool) if product.kind == "shared" else available)
