@@ -77,8 +77,10 @@ class Api:
             "POST", path, body, headers={"idempotency-key": str(uuid.uuid4()), **(headers or {})}
         )
 
-    def patch(self, path: str, body: Body) -> Any:
-        return self._send("PATCH", path, body)
+    def change(self, path: str, fields: Body) -> Any:
+        """Change what is there, unless somebody else changed it in between."""
+        seen = self._answer("GET", path, None).headers.get("etag")
+        return self._send("PATCH", path, fields, headers={"if-match": seen} if seen else {})
 
     def put(self, path: str, body: Body) -> Any:
         return self._send("PUT", path, body)
@@ -105,16 +107,21 @@ class Api:
 
     def _send(self, method: str, path: str, body: Body | None, **options: Any) -> Any:
         if self._dry and method != "GET":
-            text = json.dumps(body, ensure_ascii=False) if body else ""
+            shown = {name: "…" if "secret" in name else value for name, value in (body or {}).items()}
+            text = json.dumps(shown, ensure_ascii=False) if body else ""
             self._say(self.words("would", method=method, path=path, body=text))
             raise Dry
+        answer = self._answer(method, path, body, **options)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, body: Body | None, **options: Any) -> httpx.Response:
         answer = self._patiently(lambda: self._http.request(method, path, json=body, **options))
         if self._verbose:
             took = round(answer.elapsed.total_seconds() * 1000)
             self._say(f"{method} {path} {answer.status_code} {took} ms")
         if answer.status_code >= 400:
             raise _failed(answer)
-        return answer.json() if answer.content else None
+        return answer
 
     def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """Ask again while nothing is known for sure; a daily limit is known for sure."""

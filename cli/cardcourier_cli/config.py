@@ -35,12 +35,14 @@ def path_of(profile: str) -> Path:
     return folder() / f"{name}.json"
 
 
-def read(profile: str | None, words: Words, *, key_needed: bool = True) -> Config:
+def read(
+    profile: str | None, words: Words, endpoint_url: str | None = None, *, key_needed: bool = True
+) -> Config:
     """The environment wins over a profile, unless the profile was asked for by name."""
     named = profile or os.environ.get(PROFILE)
     kept = _kept(path_of(named or USUAL), words, must_exist=named is not None)
     first, second = (kept, dict(os.environ)) if profile else (dict(os.environ), kept)
-    url = first.get(URL) or second.get(URL) or ""
+    url = endpoint_url or first.get(URL) or second.get(URL) or ""
     key = first.get(KEY) or second.get(KEY) or ""
     if not url:
         raise Failed(words("no_url"), Exit.USAGE)

@@ -23,15 +23,19 @@ class Session:
     out: Output
     profile: str | None = None
     dry_run: bool = False
+    endpoint_url: str | None = None
     _api: Api | None = None
     _open: ExitStack = field(default_factory=ExitStack)
 
     @property
     def api(self) -> Api:
         if self._api is None:
-            known = config.read(self.profile, self.out.words)
-            self._api = self.api_of(known)
+            self._api = self.api_of(self.config())
         return self._api
+
+    def config(self, *, key_needed: bool = True) -> Config:
+        """Where the API is and with which key."""
+        return config.read(self.profile, self.out.words, self.endpoint_url, key_needed=key_needed)
 
     def api_of(self, known: Config) -> Api:
         out = self.out

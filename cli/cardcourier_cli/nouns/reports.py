@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from cardcourier_cli.asking import Context, Limit
 from cardcourier_cli.client import part
 from cardcourier_cli.endings import Exit, Failed
 from cardcourier_cli.session import Session, session
 
 reports = typer.Typer(help="Daily summary (R1) and orders (R4).", no_args_is_help=True)
-Context = typer.Context
 COLUMNS = ("id", "report", "state", "from", "to", "format", "rows", "created_at")
 Out = Annotated[
     Path | None,
@@ -23,16 +23,19 @@ LOOK = 0.5
 @reports.command("run")
 def run(
     context: Context,
-    report: Annotated[str, typer.Argument(help="R1 or R4")],
-    since: Annotated[str, typer.Option("--from", help="First day, such as 2026-11-01")],
-    until: Annotated[str, typer.Option("--to", help="The day after the last one")],
+    report: Annotated[str, typer.Argument(help="R1 or R4")] = "",
+    since: Annotated[str, typer.Option("--from", help="First day, such as 2026-11-01")] = "",
+    until: Annotated[str, typer.Option("--to", help="The day after the last one")] = "",
     form: Annotated[str, typer.Option("--format", help="xlsx, csv or csv-raw")] = "xlsx",
     basis: Annotated[str, typer.Option(help="event or order")] = "event",
     wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = True,
     out: Out = None,
+    resume: Annotated[str | None, typer.Option(metavar="JOB", help="Wait for this run instead.")] = None,
 ) -> None:
     """Order a report, wait for it and fetch it."""
     now = session(context)
+    if resume is None and not (report and since and until):
+        raise Failed("reports run REPORT --from DAY --to DAY", Exit.USAGE)
     language = "zh-CN" if now.out.words.chinese else "en"
     body = {
         "report": report,
@@ -42,14 +45,19 @@ def run(
         "basis": basis,
         "language": language,
     }
-    job = now.api.post("/v1/reports", body)
-    if wait or out is not None:
-        job = _wait(now, job["id"])
+    job = {"id": resume} if resume else now.api.post("/v1/reports", body)
+    now.out.say(now.out.words("report", job=job["id"]))
+    try:
+        if wait or resume or out is not None:
+            job = _wait(now, job["id"])
+    except KeyboardInterrupt:
+        now.out.say(now.out.words("resume", command=f"reports run --resume {job['id']}"))
+        raise
     _hand_over(now, job, out)
 
 
 @reports.command("list")
-def list_reports(context: Context, limit: Annotated[int, typer.Option(min=1)] = 20) -> None:
+def list_reports(context: Context, limit: Limit = 20) -> None:
     """All reports, the newest first."""
     now = session(context)
     now.out.items(now.api.every("/v1/reports", most=limit), COLUMNS)

@@ -1,5 +1,6 @@
-"""`import`: upload a card file, look at what it would bring, then write it into stock."""
+"""Commands about stock: what can be sold, and the import of a card file."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ import typer
 
 from cardcourier.domain.money import parse_minor
 from cardcourier.errors import Refused
+from cardcourier_cli.asking import Context, Fields, Yes, fields_of, sure
 from cardcourier_cli.client import part
 from cardcourier_cli.endings import Exit, Failed
 from cardcourier_cli.output import say_money
@@ -17,18 +19,28 @@ FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
 COLUMNS = ("id", "state", "sku", "file_name", "counts.rows", "counts.accepted", "total_cost", "batch")
 SAMPLE_COLUMNS = ("row", "number", "code", "expires_at", "warnings")
 LEFT_OUT_COLUMNS = ("row", "masked", "code", "hint")
-WORKING = frozenset({"created", "previewing", "committing", "cancelling", "undoing"})
+
+stock = typer.Typer(help="Cards that can be sold.", no_args_is_help=True)
 
 
+@stock.command("list")
+def list_stock(context: Context) -> None:
+    """What can be sold now, by product."""
+    now = session(context)
+    now.out.items(now.api.every("/v1/stock"), ("sku", "name", "available", "release_at"))
+
+
+@stock.command("import")
 def import_cards(
-    context: typer.Context,
+    context: Context,
     file: Annotated[
         Path | None,
         typer.Argument(
             exists=True,
             dir_okay=False,
             readable=True,
-            help="TXT, CSV or TSV in any encoding, XLSX, or a ZIP of one.",
+            allow_dash=True,
+            help="TXT, CSV or TSV in any encoding, XLSX, or a ZIP of one; - reads text from stdin.",
         ),
     ] = None,
     product: Annotated[str | None, typer.Option(help="SKU")] = None,
@@ -45,48 +57,23 @@ def import_cards(
         str | None, typer.Option(help="number,code,expiry,cost,face,ignore in the file's order")
     ] = None,
     header: Annotated[bool, typer.Option("--header", help="The first line names the columns.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Import without asking.")] = False,
-    resume: Annotated[str | None, typer.Option(help="Go on with this job.")] = None,
-    cancel: Annotated[str | None, typer.Option(help="Bring in no more of this job.")] = None,
-    undo: Annotated[str | None, typer.Option(help="Void every card of this job that is not sold.")] = None,
-    reason: Annotated[str, typer.Option(help="Why it is undone.")] = "",
+    fields: Fields = None,
+    yes: Yes = False,
+    resume: Annotated[str | None, typer.Option(metavar="JOB", help="Go on with this job.")] = None,
 ) -> None:
     """Import a card file: upload, preview with masked samples, confirm, write.
 
     Ends with 5 when some rows were left out. --dry-run stops after the preview.
     """
     now = session(context)
-    if cancel or undo:
-        return _take_back(now, cancel, undo, reason)
-    job = (
-        _job(now, resume)
-        if resume
-        else _begin(
-            now,
-            file,
-            product,
-            cost,
-            currency,
-            _rest(expires_at=expires_at, note=note, layout=_layout(separator, columns, header)),
-        )
-    )
+    rest = _rest(expires_at=expires_at, note=note, layout=_layout(separator, columns, header))
+    rest |= fields_of(fields, now)
+    job = job_of(now, resume) if resume else _begin(now, file, product, cost, currency, rest)
     try:
         _finish(now, job, yes)
     except KeyboardInterrupt:
-        now.out.say(now.out.words("resume", job=job["id"]))
+        now.out.say(now.out.words("resume", command=f"stock import --resume {job['id']}"))
         raise
-
-
-def _take_back(now: Session, cancel: str | None, undo: str | None, reason: str) -> None:
-    if cancel:
-        now.api.post(f"/v1/imports/{part(cancel)}/cancel")
-        job = _wait(now, cancel, now.out.words("writing"), until=("cancelled",))
-    else:
-        if not reason:
-            raise Failed("import --undo JOB --reason WHY", Exit.USAGE)
-        now.api.post(f"/v1/imports/{part(undo or '')}/undo", {"reason": reason})
-        job = _wait(now, undo or "", now.out.words("writing"), until=("undone",))
-    now.out.one({name: value for name, value in job.items() if name != "reject_url"}, (*COLUMNS, "voided"))
 
 
 def _rest(**given: Any) -> dict[str, Any]:
@@ -104,16 +91,19 @@ def _begin(
     now: Session, file: Path | None, sku: str | None, cost: str, currency: str, rest: dict[str, Any]
 ) -> dict[str, Any]:
     if file is None or not sku:
-        raise Failed("import FILE --product SKU", Exit.USAGE)
+        raise Failed("stock import FILE --product SKU", Exit.USAGE)
     try:
         minor = parse_minor(cost, currency)
     except Refused as refused:
         raise Failed(refused.detail, Exit.USAGE) from refused
-    body = {"sku": sku, "file_name": file.name, "cost": minor, "currency": currency, **rest}
+    body = {"sku": sku, "cost": minor, "currency": currency, **rest}
+    body |= {"text": sys.stdin.read()} if str(file) == "-" else {"file_name": file.name}
     # The job of a dry run is made in earnest: a preview writes nothing into stock.
     with now.api.in_earnest():
         job: dict[str, Any] = now.api.post("/v1/imports", body)
     now.out.say(now.out.words("job", job=job["id"]))
+    if "text" in body:
+        return job
     with now.out.progress() as bar, file.open("rb") as opened:
         if bar is not None:
             bar.add_task(now.out.words("uploading"), total=None)
@@ -126,7 +116,7 @@ def _finish(now: Session, job: dict[str, Any], yes: bool) -> None:
     if job["state"] in ("created", "previewing"):
         with now.api.in_earnest():
             now.api.post(f"/v1/imports/{part(job['id'])}/preview")
-        job = _wait(now, job["id"], now.out.words("reading"), until=("previewed",))
+        job = wait_for(now, job["id"], now.out.words("reading"), until=("previewed",))
     if job["state"] == "previewed":
         _show_preview(now, job)
         if now.dry_run:
@@ -136,7 +126,7 @@ def _finish(now: Session, job: dict[str, Any], yes: bool) -> None:
         _confirm(now, job, yes)
     if job["state"] != "committed":
         now.api.post(f"/v1/imports/{part(job['id'])}/commit")
-        job = _wait(now, job["id"], now.out.words("writing"), until=("committed",))
+        job = wait_for(now, job["id"], now.out.words("writing"), until=("committed",))
     left = _left(job)
     now.out.say(now.out.words("committed", accepted=job["counts"]["accepted"], left=left))
     if job.get("reject_url"):
@@ -166,17 +156,16 @@ def _confirm(now: Session, job: dict[str, Any], yes: bool) -> None:
     if job["blocking"]:
         raise Failed(words("blocked", why=", ".join(job["blocking"])), Exit.CONFLICT)
     asked = words("confirm", accepted=job["counts"]["accepted"], cost=say_money(job["total_cost"]))
-    if not yes and not typer.confirm(asked, err=True):
-        raise Failed(words("declined"))
+    sure(now, asked, yes, "declined")
 
 
-def _wait(now: Session, job_id: str, doing: str, until: tuple[str, ...]) -> dict[str, Any]:
+def wait_for(now: Session, job_id: str, doing: str, until: tuple[str, ...]) -> dict[str, Any]:
     """Ask until the job is there, ever less often; it goes on by itself should we be interrupted."""
     pause = FIRST_LOOK
     with now.out.progress() as bar:
         task = bar.add_task(doing, total=None) if bar is not None else None
         while True:
-            job = _job(now, job_id)
+            job = job_of(now, job_id)
             if job["state"] == "failed":
                 raise Failed(
                     now.out.words("job_failed", why=f"{job['error']['detail']} [{job['error']['code']}]")
@@ -189,7 +178,7 @@ def _wait(now: Session, job_id: str, doing: str, until: tuple[str, ...]) -> dict
             pause = min(LONGEST_LOOK, pause * 1.5)
 
 
-def _job(now: Session, job_id: str) -> dict[str, Any]:
+def job_of(now: Session, job_id: str) -> dict[str, Any]:
     job: dict[str, Any] = now.api.get(f"/v1/imports/{part(job_id)}")
     return job
 

@@ -1,0 +1,42 @@
+"""What is commanded over the API: `cardcourier NOUN VERB`. One module a noun, each named below.
+
+tests/unit/test_cli_covers_api.py holds that every operation of the API has its command.
+"""
+
+import typer
+
+from cardcourier_cli.nouns import (
+    batches,
+    imports,
+    keys,
+    listings,
+    notifications,
+    orders,
+    products,
+    reports,
+    shops,
+    stock,
+    tenant,
+    unread,
+)
+
+NOUNS = {
+    "tenant": tenant.tenant,
+    "keys": keys.keys,
+    "shops": shops.shops,
+    "listings": listings.listings,
+    "products": products.products,
+    "stock": stock.stock,
+    "imports": imports.imports,
+    "batches": batches.batches,
+    "orders": orders.orders,
+    "notifications": notifications.notifications,
+    "reports": reports.reports,
+    "unread": unread.unread,
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Give an app every noun."""
+    for name, group in NOUNS.items():
+        app.add_typer(group, name=name)

@@ -1,0 +1,116 @@
+"""Every operation of the API has its command, and every command is one of an operation or an operator's."""
+
+import json
+from pathlib import Path
+
+import typer.main
+
+from cardcourier_cli.main import app, hoisted
+from cardcourier_cli.nouns import NOUNS
+
+OPENAPI = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text("utf-8"))
+
+# Operation → the command that does it, or `-` and why there is none.
+COMMANDS = {
+    "api_keys": "keys list",
+    "change_tenant": "tenant change",
+    "gates_drain_product": "products drain",
+    "gates_drain_shop": "shops drain",
+    "gates_drain_tenant": "tenant drain",
+    "gates_pause_product": "products pause",
+    "gates_pause_shop": "shops pause",
+    "gates_pause_tenant": "tenant pause",
+    "gates_resume_product": "products resume",
+    "gates_resume_shop": "shops resume",
+    "gates_resume_tenant": "tenant resume",
+    "imports": "imports list",
+    "imports_cancel": "imports cancel",
+    "imports_commit": "stock import",
+    "imports_create": "stock import",
+    "imports_one_import": "imports show",
+    "imports_preview": "stock import",
+    "imports_undo": "imports undo",
+    "keys_make_key": "keys create",
+    "keys_one_key": "keys show",
+    "keys_revoke_key": "keys revoke",
+    "listings": "listings list",
+    "listings_forget_listing": "listings forget",
+    "listings_map_listing": "listings map",
+    "listings_one_listing": "listings show",
+    "notifications_failed": "notifications list",
+    "notifications_notice": "notifications notice",
+    "notifications_of_order": "notifications list",
+    "notifications_try_again": "notifications retry",
+    "orders": "orders list",
+    "orders_approve": "orders approve",
+    "orders_cancel": "orders cancel",
+    "orders_link": "orders link",
+    "orders_note": "orders note",
+    "orders_one_order": "orders show",
+    "orders_reopen_card": "orders reopen",
+    "orders_replace_card": "orders replace",
+    "orders_resend": "orders resend",
+    "orders_withdraw_links": "orders withdraw-links",
+    "products": "products list",
+    "products_add_product": "products add",
+    "products_change_product": "products change",
+    "products_one_product": "products show",
+    "reports": "reports list",
+    "reports_create": "reports run",
+    "reports_one_report": "reports get",
+    "search": "orders find",
+    "shops": "shops list",
+    "shops_change_shop": "shops change",
+    "shops_connect": "shops add",
+    "shops_one_shop": "shops show",
+    "shops_rotate": "shops rotate",
+    "stock": "stock list",
+    "stock_batches": "batches list",
+    "stock_one_batch": "batches show",
+    "tenant": "tenant show",
+    "tenant_bootstrap": "tenant bootstrap",
+    "tenant_health": "tenant health",
+    "tenant_me": "keys whoami",
+    "unread": "unread list",
+}
+# Commands that lead to an operation another one has in the table.
+ALSO = {"products release"}
+
+
+def commands():
+    """Every `noun verb`, those of operators left out."""
+    root = typer.main.get_command(app)
+    return {f"{noun} {verb}" for noun in NOUNS for verb in root.commands[noun].commands}
+
+
+def operations():
+    return {operation["operationId"] for path in OPENAPI["paths"].values() for operation in path.values()}
+
+
+def test_every_operation_has_a_command():
+    assert operations() - COMMANDS.keys() == set(), "name their commands, or why there is none"
+
+
+def test_the_table_names_nothing_that_is_gone():
+    assert COMMANDS.keys() - operations() == set()
+
+
+def test_every_command_of_the_table_is_there_and_no_other():
+    named = {command for command in COMMANDS.values() if not command.startswith("-")} | ALSO
+    assert named == commands()
+
+
+def test_every_command_says_what_it_does():
+    root = typer.main.get_command(app)
+    for noun, group in root.commands.items():
+        assert group.help, noun
+        for verb, command in group.commands.items():
+            assert command.help, f"{noun} {verb}"
+            for option in command.params:
+                assert not {"secret", "key_value", "password", "token"} & set(option.opts), (noun, verb)
+
+
+def test_options_of_every_command_may_stand_anywhere():
+    line = ["orders", "list", "--output", "csv", "--status=held", "-q", "--lang=en"]
+    assert hoisted(line) == ["--output", "csv", "-q", "--lang=en", "orders", "list", "--status=held"]
+    assert hoisted(["orders", "find", "--", "--dry-run"]) == ["orders", "find", "--", "--dry-run"]
