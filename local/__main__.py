@@ -27,7 +27,7 @@ BANNER = """
   首次使用 first time in another terminal:
     export CARDCOURIER_URL={cloud.url}
     export CARDCOURIER_BOOTSTRAP_SECRET="$(cat {secret})"
-    {command} bootstrap --help
+    {command} tenant bootstrap --help
   Ctrl-C 停止并保存 stops and saves
 """
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cardcourier.domain.money import parse_minor
+from cardcourier.errors import Refused
 from cardcourier_cli.endings import Exit, Failed
 from cardcourier_cli.session import Session
 
@@ -24,6 +26,15 @@ Fields = Annotated[
         help="A field as the API names it; numbers, true, null, [..] and {..} are JSON. Repeat it.",
     ),
 ]
+Price = Annotated[str | None, typer.Option(metavar="PRICE", help="What one card costs, such as 15.00")]
+
+
+def minor(text: str, currency: str) -> int:
+    """An amount as people write it, in whole minor units."""
+    try:
+        return parse_minor(text, currency)
+    except Refused as refused:
+        raise Failed(refused.detail, Exit.USAGE) from refused
 
 
 def fields_of(given: list[str] | None, now: Session) -> dict[str, Any]:

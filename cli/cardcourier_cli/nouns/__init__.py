@@ -1,12 +1,13 @@
 """What is commanded over the API: `cardcourier NOUN VERB`. One module a noun, each named below.
 
-tests/unit/test_cli_covers_api.py holds that every operation of the API has its command.
+tests/integration/test_cli_covers_api.py holds that every operation of the API has its command.
 """
 
 import typer
 
 from cardcourier_cli.nouns import (
     batches,
+    endpoints,
     imports,
     keys,
     listings,
@@ -16,22 +17,27 @@ from cardcourier_cli.nouns import (
     reports,
     shops,
     stock,
+    suppliers,
     tenant,
     unread,
+    users,
 )
 
 NOUNS = {
     "tenant": tenant.tenant,
     "keys": keys.keys,
+    "users": users.users,
     "shops": shops.shops,
     "listings": listings.listings,
     "products": products.products,
     "stock": stock.stock,
     "imports": imports.imports,
+    "suppliers": suppliers.suppliers,
     "batches": batches.batches,
     "orders": orders.orders,
     "notifications": notifications.notifications,
     "reports": reports.reports,
+    "endpoints": endpoints.endpoints,
     "unread": unread.unread,
 }
 

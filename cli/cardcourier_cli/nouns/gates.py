@@ -3,7 +3,7 @@
 from cardcourier_cli.session import Session
 
 GATE_COLUMNS = ("paused", "reason", "effective_at", "in_flight")
-DRAIN_COLUMNS = ("shop", "order", "status")
+DRAIN_COLUMNS = ("orders", "more")
 
 
 def pause(now: Session, place: str, reason: str, **more: bool) -> None:
@@ -17,8 +17,5 @@ def resume(now: Session, place: str) -> None:
 
 
 def drain(now: Session, place: str) -> None:
-    """What is still under way."""
-    told = now.api.get(f"{place}/drain")
-    now.out.items(told["orders"], DRAIN_COLUMNS)
-    if told["more"]:
-        now.out.say(now.out.words("more"))
+    """How many orders are still under way; `more` says that there are more than were counted."""
+    now.out.one(now.api.get(f"{place}/drain"), DRAIN_COLUMNS)

@@ -4,9 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cardcourier.domain.money import parse_minor
-from cardcourier.errors import Refused
-from cardcourier_cli.asking import Confirm, Context, sure_of
+from cardcourier_cli.asking import Confirm, Context, minor, sure_of
 from cardcourier_cli.client import part
 from cardcourier_cli.endings import Exit, Failed
 from cardcourier_cli.output import Output
@@ -48,7 +46,7 @@ def map_listing(
 ) -> None:
     """Say what an item stands for; orders that waited for it go on at once."""
     now = session(context)
-    lowest = _minor(floor, now.api.get(f"/v1/shops/{part(shop)}")["currency"]) if floor else None
+    lowest = minor(floor, now.api.get(f"/v1/shops/{part(shop)}")["currency"]) if floor else None
     read = [_part(now.out, text, lowest) for text in parts or ()]
     body = {"item": item, "variant": variant, "parts": read, "not_ours": not_ours}
     now.out.one(now.api.put(_place(shop), body), COLUMNS)
@@ -75,10 +73,3 @@ def _part(out: Output, text: str, floor: int | None) -> dict[str, Any]:
     if not sku:
         raise Failed(out.words("bad_part", text=text), Exit.USAGE)
     return {"sku": sku, "quantity": int(quantity), "floor": floor}
-
-
-def _minor(text: str, currency: str) -> int:
-    try:
-        return parse_minor(text, currency)
-    except Refused as refused:
-        raise Failed(refused.detail, Exit.USAGE) from refused

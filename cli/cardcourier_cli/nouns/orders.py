@@ -19,7 +19,7 @@ Shop = Annotated[str | None, typer.Option(help="The shop; without it the order i
 ROW_COLUMNS = ("at", "shop", "order", "number", "status", "amount", "units")
 HIT_COLUMNS = ("found_by", "shop", "order", "number", "paid_at", "amount")
 HEAD_COLUMNS = ("shop", "order", "number", "status", "paid_at", "amount", "total", "approved")
-UNIT_COLUMNS = ("line", "n", "sku", "state", "card", "views", "replaced", "delivered_by", "why")
+UNIT_COLUMNS = ("line", "n", "piece", "sku", "state", "card", "views", "replaced", "delivered_by", "why")
 ENTRY_COLUMNS = ("at", "what", "unit", "by", "why", "amount", "request_id")
 
 
@@ -102,7 +102,7 @@ def cancel(
     context: Context,
     order: Order,
     reason: Reason,
-    unit: Annotated[
+    piece: Annotated[
         list[str] | None, typer.Option(help="Only this piece, line#number; repeat it. Else the whole order.")
     ] = None,
     shop: Shop = None,
@@ -112,7 +112,7 @@ def cancel(
     now = session(context)
     found = now.order(order, shop)
     sure_of(now, str(found["order"]), confirm)
-    pieces = [dict(zip(("line", "n"), _line_and_number(now, one), strict=True)) for one in unit or ()]
+    pieces = [dict(zip(("line", "piece"), _line_and_number(now, one), strict=True)) for one in piece or ()]
     body = {"reason": reason} | ({"pieces": pieces} if pieces else {})
     now.out.one(now.api.post(f"{_place(found)}/cancel", body), ("changed",))
 

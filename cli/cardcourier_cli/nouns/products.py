@@ -109,7 +109,7 @@ def resume(context: Context, sku: Sku) -> None:
 
 @products.command("drain")
 def drain(context: Context, sku: Sku) -> None:
-    """The product's orders that are still under way."""
+    """How many of the product's orders are still under way."""
     gates.drain(session(context), _place(sku))
 
 

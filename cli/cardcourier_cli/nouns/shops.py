@@ -112,7 +112,7 @@ def resume(context: Context, shop: Shop) -> None:
 
 @shops.command("drain")
 def drain(context: Context, shop: Shop) -> None:
-    """The shop's orders that are still under way."""
+    """How many of the shop's orders are still under way."""
     gates.drain(session(context), _place(shop))
 
 

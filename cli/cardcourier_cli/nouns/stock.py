@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cardcourier.domain.money import parse_minor
-from cardcourier.errors import Refused
-from cardcourier_cli.asking import Context, Fields, Yes, fields_of, sure
+from cardcourier_cli.asking import Context, Fields, Price, Yes, fields_of, minor, sure
 from cardcourier_cli.client import part
 from cardcourier_cli.endings import Exit, Failed
 from cardcourier_cli.output import say_money
@@ -36,16 +34,13 @@ def import_cards(
     file: Annotated[
         Path | None,
         typer.Argument(
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            allow_dash=True,
-            help="TXT, CSV or TSV in any encoding, XLSX, or a ZIP of one; - reads text from stdin.",
+            help="TXT, CSV or TSV in any encoding, XLSX, or a ZIP of one; - reads text from stdin."
         ),
     ] = None,
     product: Annotated[str | None, typer.Option(help="SKU")] = None,
-    cost: Annotated[str, typer.Option(help="What one card cost, such as 15.00")] = "0",
-    currency: Annotated[str, typer.Option()] = "CNY",
+    supplier: Annotated[str, typer.Option(help="Whose cards these are; brings its cost and layout.")] = "",
+    cost: Price = None,
+    currency: Annotated[str, typer.Option(help="Of the cost.")] = "CNY",
     expires_at: Annotated[
         str | None, typer.Option(help="Where the file is silent: a time with its zone.")
     ] = None,
@@ -66,9 +61,11 @@ def import_cards(
     Ends with 5 when some rows were left out. --dry-run stops after the preview.
     """
     now = session(context)
-    rest = _rest(expires_at=expires_at, note=note, layout=_layout(separator, columns, header))
-    rest |= fields_of(fields, now)
-    job = job_of(now, resume) if resume else _begin(now, file, product, cost, currency, rest)
+    about = _rest(expires_at=expires_at, note=note, supplier=supplier)
+    about |= _rest(layout=_layout(separator, columns, header))
+    if cost:
+        about |= {"cost": minor(cost, currency), "currency": currency}
+    job = job_of(now, resume) if resume else _begin(now, file, product, about | fields_of(fields, now))
     try:
         _finish(now, job, yes)
     except KeyboardInterrupt:
@@ -87,16 +84,12 @@ def _layout(separator: str | None, columns: str | None, header: bool) -> dict[st
     return {"separator": (separator or "").replace("\\t", "\t"), "columns": roles, "header": header}
 
 
-def _begin(
-    now: Session, file: Path | None, sku: str | None, cost: str, currency: str, rest: dict[str, Any]
-) -> dict[str, Any]:
+def _begin(now: Session, file: Path | None, sku: str | None, about: dict[str, Any]) -> dict[str, Any]:
     if file is None or not sku:
         raise Failed("stock import FILE --product SKU", Exit.USAGE)
-    try:
-        minor = parse_minor(cost, currency)
-    except Refused as refused:
-        raise Failed(refused.detail, Exit.USAGE) from refused
-    body = {"sku": sku, "cost": minor, "currency": currency, **rest}
+    if str(file) != "-" and not file.is_file():
+        raise Failed(now.out.words("no_file", path=file), Exit.USAGE)
+    body = {"sku": sku, **about}
     body |= {"text": sys.stdin.read()} if str(file) == "-" else {"file_name": file.name}
     # The job of a dry run is made in earnest: a preview writes nothing into stock.
     with now.api.in_earnest():

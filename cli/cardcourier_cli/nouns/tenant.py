@@ -79,7 +79,7 @@ def resume(context: Context) -> None:
 
 @tenant.command("drain")
 def drain(context: Context) -> None:
-    """All orders that are still under way."""
+    """How many orders are still under way."""
     gates.drain(session(context), PLACE)
 
 

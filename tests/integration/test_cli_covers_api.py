@@ -71,10 +71,32 @@ COMMANDS = {
     "tenant_bootstrap": "tenant bootstrap",
     "tenant_health": "tenant health",
     "tenant_me": "keys whoami",
+    "stock_change_batch": "batches change",
+    "suppliers": "suppliers list",
+    "suppliers_add_supplier": "suppliers add",
+    "suppliers_change_supplier": "suppliers change",
+    "suppliers_one_supplier": "suppliers show",
+    "suppliers_upload_document": "suppliers upload",
     "unread": "unread list",
+    "users": "users list",
+    "users_change_user": "users change",
+    "users_invite": "users invite",
+    "users_one_user": "users show",
+    "webhook-endpoints_add_endpoint": "endpoints add",
+    "webhook-endpoints_change_endpoint": "endpoints change",
+    "webhook-endpoints_delete_endpoint": "endpoints delete",
+    "webhook-endpoints_one_endpoint": "endpoints show",
+    "webhook-endpoints_rotate_secret": "endpoints rotate",
+    "webhook-endpoints_webhook_endpoints": "endpoints list",
+    "webhook-messages_messages": "endpoints messages",
+    "webhook-messages_one_message": "endpoints message",
+    "webhook-messages_one_replay": "endpoints replay",
+    "webhook-messages_replay": "endpoints replay",
+    "webhook-messages_send_again": "endpoints replay",
+    "webhook-messages_send_test": "endpoints test",
 }
 # Commands that lead to an operation another one has in the table.
-ALSO = {"products release"}
+ALSO = {"products release", "users disable"}
 
 
 def commands():
