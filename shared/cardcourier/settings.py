@@ -20,6 +20,7 @@ class Settings:
     import_queue: str
     report_queue: str
     outbound_queue: str
+    bulk_queue: str
     kms_key: str
     import_bucket: str
     report_bucket: str
@@ -54,6 +55,7 @@ class Settings:
             import_queue=env["IMPORT_QUEUE_URL"],
             report_queue=env["REPORT_QUEUE_URL"],
             outbound_queue=env["OUTBOUND_QUEUE_URL"],
+            bulk_queue=env["BULK_QUEUE_URL"],
             kms_key=env["KMS_KEY_ID"],
             import_bucket=env["IMPORT_BUCKET"],
             report_bucket=env["REPORT_BUCKET"],

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, OutboundQueue, Queue
     from cardcourier.adapters.samples import Samples
     from cardcourier.adapters.shop_secrets import ShopSecrets
+    from cardcourier.adapters.tables.bulk import BulkTable
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
     from cardcourier.adapters.tables.endpoints import EndpointsTable
     from cardcourier.adapters.tables.history import HistoryTable
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from cardcourier.domain.sms import SmsSender, SmsSettings
     from cardcourier.services.allocating import Allocator
     from cardcourier.services.announcing import Announcer
+    from cardcourier.services.bulk_jobs import BulkDesk
     from cardcourier.services.delivering import Deliverer
     from cardcourier.services.draining import Drainer
     from cardcourier.services.following import Dispatcher, Projector
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from cardcourier.services.replacing import Replacer
     from cardcourier.services.replaying import Replayer
     from cardcourier.services.report_jobs import ReportDesk
+    from cardcourier.services.running_bulk import BulkRunner
     from cardcourier.services.running_reports import ReportRunner
     from cardcourier.services.sealing import Sealed
     from cardcourier.services.searching import Finder
@@ -938,6 +941,27 @@ def order_actions() -> OrderActions:
         mailing=delivery_queue(),
         clock=now_ms,
     )
+
+
+@cache
+def bulk_table() -> BulkTable:
+    from cardcourier.adapters.tables.bulk import BulkTable
+
+    return BulkTable(catalogue_table())
+
+
+@cache
+def bulk_desk() -> BulkDesk:
+    from cardcourier.services.bulk_jobs import BulkDesk
+
+    return BulkDesk(bulk_table(), orders(), orders_desk(), queue(settings().bulk_queue), now_ms)
+
+
+@cache
+def bulk_runner() -> BulkRunner:
+    from cardcourier.services.running_bulk import BulkRunner
+
+    return BulkRunner(bulk_table(), lambda at: replace(order_actions(), clock=lambda: at), now_ms)
 
 
 @cache

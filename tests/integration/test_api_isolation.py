@@ -53,10 +53,16 @@ NAMED = [
     ("POST", f"{ORDER}/approve", WHY, 404),
     ("POST", f"{ORDER}/cancel", WHY, 404),
     ("POST", f"{ORDER}/notes", NOTE, 404),
+    ("POST", f"{ORDER}/retry", None, 404),
+    ("GET", "/v1/bulk/{bulk}", None, 404),
+    ("POST", "/v1/bulk/{bulk}/cancel", None, 404),
+    ("GET", "/v1/bulk/{bulk}/items", None, 404),
+    ("GET", "/v1/bulk/{bulk}/items.csv", None, 404),
     ("POST", f"{ORDER}/resend", None, 404),
     ("GET", f"{ORDER}/link", None, 404),
     ("POST", f"{ORDER}/withdraw-links", WHY, 404),
     ("POST", f"{ORDER}/units/1/1/replace", WHY, 404),
+    ("POST", f"{ORDER}/units/1/1/reopen", WHY, 404),
     ("GET", f"{ORDER}/notifications", None, 404),
     ("POST", f"{ORDER}/notifications/{{note}}/retry", None, 404),
     ("POST", f"{ORDER}/notifications/{{note}}/notice", None, 404),
@@ -82,6 +88,7 @@ LISTS = [
     "orders",
     "reports",
     "unread",
+    "bulk",
     "notifications",
     "webhook-endpoints",
 ]
@@ -113,10 +120,14 @@ def house(cloud):
         since = {"from": "2026-01-01T00:00:00Z", "states": ["skipped"]}
         replay = owner.post(f"/v1/webhook-endpoints/{hook}/replays", since).json["id"]
         cloud.wait_idle()
+        named = [{"shop": ours.own, "order": "A-1"}]
+        bulk = owner.post("/v1/bulk", {"action": "note", "reason": "seen", "orders": named}).json["id"]
+        cloud.wait_idle()
         ids = {
             "shop": ours.own,
             "sku": "MONTH",
             "item": "i",
+            "bulk": bulk,
             "user": invited(ours),
             "key": owner.key.split("_")[2],
             "imports": job,
@@ -160,6 +171,7 @@ def everything(ours):
 def test_every_route_that_names_something_is_tried():
     fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
     fills |= {"{item}": "<item>", "{user}": "<user>", "{supplier}": "<supplier>"}
+    fills |= {"{bulk}": "<job>"}
     fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
     fills |= {"{note}": "<notification>", "{replay}": "<job>"}
     fills |= {"{endpoint}": "<endpoint>", "{message}": "<message>"}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from cardcourier.adapters.tables import catalogue as names
 from cardcourier.clock import now_ms
 from cardcourier.domain.catalogue import Job, Tenant
 from cardcourier.domain.endpoints import Endpoint
+from cardcourier.domain.kept import Act
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.outbox import Message, MessageKey
 from cardcourier.domain.segments import SEAL_AFTER
 from cardcourier.domain.tokens import Token
+from cardcourier.services.bulk_jobs import Wanted
 from tests.integration.api_client import caller
 from tests.integration.receiver import Receiver
 from tests.integration.shop import (
@@ -174,6 +177,18 @@ def test_reports_makes_the_report(sample):
     assert (done.state, done.data.get("error")) == ("done", None)
     [file] = wiring.report_desk().downloads(done)
     assert file.url.startswith("http://127.0.0.1")
+
+
+def test_bulk_acts_on_the_order(sample):
+    after(sample, "webhooks")
+    named = Wanted(action="note", reason="seen", orders=[(SHOP, ORDER)], role="owner")
+    job = wiring.bulk_desk().create("sample", named, Act(secrets.token_hex(4), now_ms()), "test")
+    event = json.loads((ROOT / "events" / "bulk.json").read_text().replace("sample-bulk", job.id))
+
+    assert failed(replay(sample, "bulk")) == []  # a job that nobody knows is left
+    assert failed(sample.cloud.invoke("bulk", event)) == []
+
+    assert wiring.bulk_table().job("sample", job.id).state == "done"
 
 
 def test_inventory_previews_the_file(sample):

@@ -12,6 +12,7 @@ COLUMNS = ["owner", "manager", "stock", "support", "finance", "auditor"]
 MATRIX = [
     ("read orders", "omsufa", [("GET", "/v1/orders"), ("GET", ORDER), ("GET", "/v1/search")]),
     ("act on orders", "om-u--", [("POST", f"{ORDER}/approve"), ("POST", f"{ORDER}/resend")]),
+    ("act on many orders", "om-u--", [("POST", "/v1/bulk"), ("POST", "/v1/bulk/preview")]),
     ("read stock", "omsufa", [("GET", "/v1/stock"), ("GET", "/v1/batches")]),
     ("import stock", "oms---", [("POST", "/v1/imports"), ("POST", "/v1/imports/<job>/commit")]),
     ("replace a card", "om-u--", [("POST", f"{ORDER}/units/<line>/<n>/replace")]),

@@ -207,6 +207,20 @@ def cancel(shop: PathId, order: PathId, body: Cancel) -> Done:
     return Done(changed=changed)
 
 
+@routes.on(
+    "POST",
+    f"{ORDER}/retry",
+    "Have an order looked at again",
+    scope="orders:act",
+    status=202,
+    repeat=Repeat.ANSWER,
+)
+def retry(shop: PathId, order: PathId) -> Response[Done]:
+    """What waits without need goes on: after a mapping, an import, or a fault that is mended."""
+    wiring.order_actions().retry(_key(shop, order))
+    return answer(Done(changed=True), 202)
+
+
 @routes.on("POST", f"{ORDER}/notes", "Comment an order", scope="orders:act", status=201, repeat=Repeat.ANSWER)
 def note(shop: PathId, order: PathId, body: NewNote) -> Response[Done]:
     wiring.order_actions().note(_key(shop, order), body.text, body.unit, _who())

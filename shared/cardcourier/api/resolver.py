@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from cardcourier import wiring
 from cardcourier.api import (
     bootstrap,
+    bulk,
     endpoint_messages,
     endpoints,
     gates,
@@ -54,6 +55,7 @@ ROUTES: tuple[Routes, ...] = tuple(
         notifications,
         templates,
         search,
+        bulk,
         reports,
         unread,
         users,

@@ -125,6 +125,11 @@ class OrderActions:
         self.passes.order(key)
         return new
 
+    def retry(self, key: OrderKey) -> None:
+        """Have an order looked at once more, such as after a mapping. Raises NotFound."""
+        self._header(key)
+        self.passes.order(key)
+
     def note(self, key: OrderKey, text: str, unit: str, who: Who) -> None:
         """Raises NotFound when there is no such order or unit."""
         self._header(key)

@@ -32,6 +32,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     job              C#<t>                       JOB#<id>                -
     SMS settings     C#<t>                       SMS                     -
     own texts        C#<t>                       TEXT#<channel>#<kind>#<language>  -
+    part of a job    C#<t>                       BULK#<job>#<nnn>        -
     data key         C#<t>                       KEY#<purpose>#<id>      -
     key versions     C#<t>                       VERSIONS#<purpose>      -
     API key, list    C#<t>                       AK#<id>                 -

@@ -21,6 +21,7 @@ from cardcourier.adapters.tables.writes import (
     transact,
 )
 from cardcourier.domain.access import ApiKey, User
+from cardcourier.domain.bulk import BulkPart
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.gates import MOST_AGE, Gate
@@ -44,6 +45,19 @@ Thing = TypeVar(
     Supplier,
     SmsSettings,
     Wording,
+    "Thing",
+    Tenant,
+    Shop,
+    Product,
+    Batch,
+    Job,
+    Listing,
+    ApiKey,
+    User,
+    Gate,
+    Endpoint,
+    Supplier,
+    BulkPart,
 )
 MOST_KEPT = 10_000
 _BYTES = "base64:"

@@ -23,12 +23,13 @@ from cardcourier.adapters.tables.catalogue import (
 from cardcourier.adapters.tables.keys import Key
 from cardcourier.adapters.tables.writes import Change, TransactionLost, transact
 from cardcourier.domain.access import ApiKey, User
+from cardcourier.domain.bulk import BulkPart
 from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.kept import Kept, Page
 from cardcourier.domain.suppliers import Supplier
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Supplier)
+Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Supplier, BulkPart)
 SET_UP: Key = (keys.catalogue("-"), "BOOTSTRAP")
 """Exists once the first tenant does: it makes a second bootstrap impossible."""
 
