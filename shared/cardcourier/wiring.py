@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, OutboundQueue, Queue
     from cardcourier.adapters.samples import Samples
     from cardcourier.adapters.shop_secrets import ShopSecrets
+    from cardcourier.adapters.tables.audit import AuditTable
     from cardcourier.adapters.tables.bulk import BulkTable
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
     from cardcourier.adapters.tables.endpoints import EndpointsTable
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from cardcourier.services.notifying import Teller
     from cardcourier.services.passing import Passes
     from cardcourier.services.picking import Picker
+    from cardcourier.services.reading_audit import AuditDesk
     from cardcourier.services.reading_orders import OrdersDesk
     from cardcourier.services.redeeming import Redeem
     from cardcourier.services.replacing import Replacer
@@ -941,6 +943,20 @@ def order_actions() -> OrderActions:
         mailing=delivery_queue(),
         clock=now_ms,
     )
+
+
+@cache
+def audit_table() -> AuditTable:
+    from cardcourier.adapters.tables.audit import AuditTable
+
+    return AuditTable(main_table())
+
+
+@cache
+def audit_desk() -> AuditDesk:
+    from cardcourier.services.reading_audit import AuditDesk
+
+    return AuditDesk(audit_table(), now_ms)
 
 
 @cache

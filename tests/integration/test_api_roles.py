@@ -23,6 +23,7 @@ MATRIX = {
     ("POST", "/v1/keys"): "owner",
     ("GET", "/v1/keys/<key_id>"): "owner",
     ("DELETE", "/v1/keys/<key_id>"): "owner",
+    ("GET", "/v1/audit"): "owner manager auditor",
     ("GET", "/v1/users"): "owner",
     ("POST", "/v1/users"): "owner",
     ("GET", "/v1/users/<user>"): "owner",

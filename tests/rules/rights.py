@@ -18,7 +18,22 @@ from tests.rules.reading import (
 
 # Table → the kinds of items it holds; an index is searched by its own keys.
 KINDS = {
-    "Main": {"P#*", "O#*", "R#*", "W#*", "S#*", "AK#*", "U#*", "C#*", "C#-", "L#*", "B#*", "X#*", "H#*"},
+    "Main": {
+        "P#*",
+        "O#*",
+        "R#*",
+        "W#*",
+        "S#*",
+        "AK#*",
+        "U#*",
+        "C#*",
+        "C#-",
+        "L#*",
+        "B#*",
+        "X#*",
+        "H#*",
+        "E#*",
+    },
     "Main/index/card": {"C#*"},
     "Main/index/due": {"D#*", "W#*"},
     "Vault": {"V#*"},

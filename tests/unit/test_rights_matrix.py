@@ -24,6 +24,7 @@ MATRIX = [
     ("texts and SMS", "om----", [("PUT", "/v1/sms"), ("PUT", "/v1/templates/<channel>/<kind>/<language>")]),
     ("keys", "o-----", [("POST", "/v1/keys"), ("DELETE", "/v1/keys/<key_id>")]),
     ("team", "o-----", [("POST", "/v1/users"), ("PATCH", "/v1/users/<user>")]),
+    ("audit, of oneself at least", "om---a", [("GET", "/v1/audit")]),
     ("settings", "o-----", [("PATCH", "/v1/tenant")]),
 ]
 SCOPE = {route: scope for routes in ROUTES for route, scope in routes.scopes.items()}
@@ -35,6 +36,11 @@ def test_a_right_is_held_by_its_roles_alone(right, holders, routes):
 
     for route in routes:
         assert {role for role in COLUMNS if SCOPE[route] in ROLES[role]} == may, (right, route)
+
+
+def test_who_sees_everybodys_trail_and_who_their_own():
+    assert {role for role in COLUMNS if "audit:read" in ROLES[role]} == {"owner", "auditor"}
+    assert {role for role in COLUMNS if "audit:own" in ROLES[role]} == {"owner", "manager", "auditor"}
 
 
 def test_every_scope_that_a_route_asks_for_is_somebodys():

@@ -236,7 +236,13 @@ def resend(shop: PathId, order: PathId) -> Response[Done]:
     return answer(Done(changed=True), 202)
 
 
-@routes.on("GET", f"{ORDER}/link", "Link, pick-up code and QR for one's own order page", scope="orders:act")
+@routes.on(
+    "GET",
+    f"{ORDER}/link",
+    "Link, pick-up code and QR for one's own order page",
+    scope="orders:act",
+    shows=True,
+)
 def link(shop: PathId, order: PathId) -> Response[LinkShape]:
     found = wiring.order_actions().link(_key(shop, order), wiring.links_at(routes.own_url))
     return answer(

@@ -55,10 +55,14 @@ def problem(
     return Response(status_code=int(status), content_type=CONTENT_TYPE, body=text, headers=headers)
 
 
+def status_of(error: CardCourierError) -> int:
+    """The status that an error is answered with."""
+    return int(BY_CODE.get(error.code) or web.status_of(error))
+
+
 def of_error(error: CardCourierError, request_id: str) -> Response[str]:
     """An error that was raised on purpose."""
-    status = BY_CODE.get(error.code) or web.status_of(error)
-    told = problem(error.code, error.detail, int(status), request_id)
+    told = problem(error.code, error.detail, status_of(error), request_id)
     if "retry_after" in error.evidence:
         told.headers["retry-after"] = str(error.evidence["retry_after"])
     return told

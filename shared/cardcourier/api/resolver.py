@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 
 from cardcourier import wiring
 from cardcourier.api import (
+    audit,
     bootstrap,
     bulk,
     endpoint_messages,
@@ -61,6 +62,7 @@ ROUTES: tuple[Routes, ...] = tuple(
         users,
         endpoints,
         endpoint_messages,
+        audit,
     )
 )
 _PARAMETER = re.compile(r"<(\w+)>")

@@ -18,7 +18,7 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
 )
 
 from cardcourier import web, wiring
-from cardcourier.api import auth, idempotency, limits, versions
+from cardcourier.api import auth, idempotency, limits, trail, versions
 from cardcourier.api.auth import Caller
 from cardcourier.api.idempotency import Repeat
 from cardcourier.api.schemas import Shape
@@ -50,6 +50,7 @@ class Routes(Router):
         self.tag = tag
         self.scopes: dict[tuple[str, str], str] = {}
         self.repeats: dict[tuple[str, str], Repeat] = {}
+        self.traced: set[tuple[str, str]] = set()
 
     def on(
         self,
@@ -61,32 +62,33 @@ class Routes(Router):
         status: int = 200,
         repeat: Repeat | None = None,
         heavy: bool = False,
+        shows: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare a route. `repeat` says what an idempotency key does, for those that create or act.
 
-        `heavy` ones order work that takes minutes, and have a budget of their own.
+        `heavy` ones order work that takes minutes, and have a budget of their own. Whatever is no GET, and a
+        GET that `shows` what few may see, leaves a line in the trail.
         """
         self.scopes[method, rule] = scope
         if repeat:
             self.repeats[method, rule] = repeat
         once = [_Once(repeat)] if repeat else []
-        gates: list[Callable[..., Any]] = [
-            _Gate(scope, limits.kind_of(method, heavy=heavy)),
-            _is_json,
-            _fits,
-            *once,
-            _answers,
-        ]
+        kind = limits.kind_of(method, heavy=heavy)
+        if scope and (shows or method != "GET"):
+            self.traced.add((method, rule))
 
         def declare(handler: Handler) -> Handler:
             name = handler.__name__
+            action = name if self.tag in name else f"{self.tag}_{name}"
+            gate = _Gate(scope, kind, action if (method, rule) in self.traced else "")
+            gates: list[Callable[..., Any]] = [gate, _is_json, _fits, *once, _answers]
             return self.route(
                 rule,
                 method,
                 summary=summary,
                 description=cleandoc(handler.__doc__ or ""),
                 tags=[self.tag],
-                operation_id=name if self.tag in name else f"{self.tag}_{name}",
+                operation_id=action,
                 status_code=status,
                 security=[{"api_key": []}] if scope else [],
                 openapi_extensions={"x-scope": scope} if scope else None,
@@ -149,23 +151,33 @@ def answer(shape: Answered, status: int = 200, *, ver: int | None = None) -> Res
 
 
 class _Gate:
-    """Lets nobody by who may not."""
+    """Lets nobody by who may not. `action` names the request in the trail, where it leaves a line."""
 
-    def __init__(self, scope: str, kind: str) -> None:
-        self.scope, self.kind = scope, kind
+    def __init__(self, scope: str, kind: str, action: str) -> None:
+        self.scope, self.kind, self.action = scope, kind, action
         self.__name__ = "gate"
 
     def __call__(self, app: Any, next_middleware: Next) -> Response[Any]:
         app.append_context(standing=None)
-        if self.scope:
-            self._pass(app)
-        answer = versions.tagged(app.current_event.raw_event, next_middleware(app))
+        answer = self._serve(app, next_middleware) if self.scope else next_middleware(app)
+        answer = versions.tagged(app.current_event.raw_event, answer)
         answer.headers.setdefault("cache-control", "no-store")
         return limits.told(app, answer)
 
-    def _pass(self, app: Any) -> None:
+    def _serve(self, app: Any, next_middleware: Next) -> Response[Any]:
         """Raises Denied, TooManyRequests."""
         event = app.current_event.raw_event
+        caller = self._recognise(app, event)
+
+        def run() -> Response[Any]:
+            if self.scope != ANY_KEY:
+                auth.allow(caller, self.scope)
+            app.append_context(caller=caller)
+            return next_middleware(app)
+
+        return trail.kept(event, caller, self.action, run) if self.action else run()
+
+    def _recognise(self, app: Any, event: web.Event) -> Caller:
         limits.check_address(event)
         try:
             caller = auth.recognise(web.headers(event).get("authorization", ""), request_id(event))
@@ -174,9 +186,7 @@ class _Gate:
             raise
         wiring.logger.append_keys(tenant=caller.tenant, key=caller.holder.id)
         limits.spend(app, self.kind, caller.by)
-        if self.scope != ANY_KEY:
-            auth.allow(caller, self.scope)
-        app.append_context(caller=caller)
+        return caller
 
 
 def _is_json(app: Any, next_middleware: Next) -> Response[Any]:

@@ -40,6 +40,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     imported file    C#<t>                       FILE#<sha256>           -
     unread notice    C#<t>                       UNREAD#<shop>#<hash>    - (time to live)
     idempotency      C#<t>                       IDEM#<hash>             - (time to live)
+    request, trail   E#<t>#<yyyymm>              <at>#<rid>              - (time to live)
     listing          L#<t>#<shop>                <item>#<variant>#<row>  -
     batch content    B#<t>#<batch>               M#<chunk>               -
     issued uses      B#<t>#<batch>               U#<card>#<stretch>      -
