@@ -20,6 +20,7 @@ SECTIONS = {
     "allocation": "Allocation against a bare boto3 loop with the same requests",
     "flow": "Orders from signed webhook to revealable, everything running",
     "outbound": "Events to merchants' endpoints, one worker",
+    "api": "Every GET of the API and its main POSTs under 32 clients",
     "race": "Buyers fighting for too few cards",
     "imports": "Importing cards",
     "reports": "Reports over a million lines",
