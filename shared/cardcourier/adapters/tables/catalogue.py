@@ -45,18 +45,6 @@ Thing = TypeVar(
     Supplier,
     SmsSettings,
     Wording,
-    "Thing",
-    Tenant,
-    Shop,
-    Product,
-    Batch,
-    Job,
-    Listing,
-    ApiKey,
-    User,
-    Gate,
-    Endpoint,
-    Supplier,
     BulkPart,
 )
 MOST_KEPT = 10_000
