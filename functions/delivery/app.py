@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
     def serve(record: dict[str, Any]) -> None:
         if sample := _sample(record):
-            wiring.samples().send(sample, record["messageId"])
+            _send_sample(sample, record["messageId"])
             return
         asked = _read(record)
         # A second message of the same batch asks for what was just done.
@@ -74,6 +74,15 @@ def _sample(record: dict[str, Any]) -> dict[str, str] | None:
     if not isinstance(body, dict) or body.get("kind") != "test":
         return None
     return {str(name): str(value) for name, value in body.items()}
+
+
+def _send_sample(sample: dict[str, str], message_id: str) -> None:
+    """Tried once: whoever wants to see it asks again."""
+    try:
+        wiring.samples().send(sample, message_id)
+    except CardCourierError as error:
+        reason = str(error.evidence.get("reason") or error.code)
+        logger.warning("sample not sent", tenant=sample["tenant"], channel=sample["channel"], reason=reason)
 
 
 def _served(asked: Asked, header: Header, units: list[Unit], rid: str, until: int) -> Handed:

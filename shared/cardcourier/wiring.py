@@ -398,12 +398,12 @@ def post() -> BuyersPost:
 def sms_sender(chosen: SmsSettings) -> SmsSender:
     """The sender of one tenant."""
     from cardcourier.adapters.sms import make_sender
-    from cardcourier.services.managing.telling import SMS_SECRET
+    from cardcourier.domain.sms import SEALED_AS_SMS
 
     now = settings()
     return make_sender(
         chosen,
-        lambda: shop_secrets().open_one(chosen.tenant, SMS_SECRET, chosen.secret),
+        lambda: shop_secrets().open_one(chosen.tenant, SEALED_AS_SMS, chosen.secret),
         sns_client=lambda: client("sns", now.sms_region or None),
         sns_sender_id=now.sms_sender_id,
         sns_max_price=now.sms_max_price,

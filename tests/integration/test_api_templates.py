@@ -128,6 +128,15 @@ def test_a_sample_arrives_where_one_wants_it_and_nowhere_in_plain(merchant, owne
     assert address not in log.text and number.removeprefix("+86") not in log.text
 
 
+def test_a_sample_that_cannot_be_sent_is_given_up_at_once(merchant, owner):
+    log = Log(merchant.cloud)
+    assert owner.post(f"{PLACE}/test", {"to": "a@b..example"}).status == 202
+    assert owner.post("/v1/templates/sms/again/en/test", {"to": "12345"}).status == 202
+    merchant.cloud.wait_idle()
+    reasons = [line for line in log.text.splitlines() if "sample not sent" in line]
+    assert len(reasons) == 2 and "bad_address" in reasons[0] + reasons[1]
+
+
 def test_samples_are_limited_a_day(merchant, owner):
     with_limit = [owner.post(f"{PLACE}/test", {"to": f"x@{merchant.id}.example"}) for _ in range(21)]
     assert [answer.status for answer in with_limit] == [202] * 20 + [429]

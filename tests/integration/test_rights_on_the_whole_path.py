@@ -188,6 +188,28 @@ def test_refunds_held_orders_and_waiting_rooms(walk):
     assert walk.api("GET", "/unread")["items"]
 
 
+def test_buyers_are_told_in_own_words_by_sms_and_what_fails_is_listed(walk):
+    text, order = "/templates/sms/delivered/zh-CN", f"/orders/{walk.shop['id']}/S-1"
+    walk.api("PUT", "/sms", {"provider": "sns", "rule": "both", "key_id": "id", "secret": "of-nobody-else"})
+    walk.api("PUT", text, {"parts": {"text": "{product}: {code} {site}"}})
+    walk.api("POST", f"{text}/preview", {})
+    walk.api("POST", f"{text}/test", {"to": "+8613800138111"})
+    assert walk.api("GET", "/templates")["items"] and walk.api("GET", "/sms")["secret_set"]
+    walk.cloud.cold_start()
+    walk.import_cards(codes(2), upload=False)
+    buyer = {"email": "s-1@buyer..example", "phone": "13800138111"}
+    walk.tell("order.paid", paid("S-1", ("MONTH", 1), buyer=buyer))
+    walk.cloud.wait_idle()
+    assert len([sms for sms in walk.cloud.texts() if sms["to"] == "+8613800138111"]) == 2
+    [failed] = [note for note in walk.api("GET", "/notifications")["items"] if note["order"] == "S-1"]
+    walk.api("POST", f"{order}/notifications/{failed['id']}/retry")
+    walk.cloud.wait_idle()
+    walk.api("POST", f"{order}/notifications/{failed['id']}/notice")
+    states = {n["channel"]: n["state"] for n in walk.api("GET", f"{order}/notifications")["items"]}
+    assert states == {"mail": "refused", "sms": "sent"}
+    walk.api("DELETE", text)
+
+
 def test_events_reach_an_endpoint_and_are_replayed(walk, folder):
     with receiving() as receiver:
         hook = "/webhook-endpoints/" + walk.api("POST", "/webhook-endpoints", {"url": receiver.url})["id"]

@@ -60,6 +60,12 @@ def everything(merchant, listener):
     cloud, buyer = merchant.cloud, {"email": EMAIL, "phone": PHONE, "name": NAME, "ip": IP, "language": "en"}
     owner = caller(listed(merchant))
     endpoint = owner.post("/v1/webhook-endpoints", {"url": listener.url}).json
+    sms_secret = secret_text(merchant.key[:16])
+    by_sms = {"provider": "sns", "rule": "both", "key_id": "id", "secret": sms_secret}
+    assert owner("PUT", "/v1/sms", by_sms).status == 200
+    cloud.cold_start()
+    for channel, to in (("mail", EMAIL), ("sms", PHONE)):
+        assert owner.post(f"/v1/templates/{channel}/again/en/test", {"to": to}).status == 202
     merchant.sell("MONTH", cards=4)
     merchant.sell("FILM", release_at=now_ms() + 86_400_000)
     imported = import_cards(owner, [f"IMPORTED-{n}-{merchant.key.hex()[:8].upper()}" for n in range(3)])
@@ -92,6 +98,7 @@ def everything(merchant, listener):
         "own key": base64.b64encode(merchant.key).decode(),
         "Shopify secret": merchant.client_secret,
         "API key": owner.key,
+        "SMS provider's secret": sms_secret,
         "endpoint's secret": endpoint["secret"],
         "endpoint's key": endpoint["secret"].removeprefix("whsec_"),
     }

@@ -11,7 +11,7 @@ from cardcourier.domain.catalogue import Tenant
 from cardcourier.domain.language import DEFAULT, Language, known_language
 from cardcourier.domain.mail import Message
 from cardcourier.domain.notification import SMS
-from cardcourier.domain.sms import SmsMessage, fits
+from cardcourier.domain.sms import SEALED_AS_TEST, SmsMessage, fits
 from cardcourier.domain.wording import Wording
 from cardcourier.messages.render import Item, OrderNotice
 from cardcourier.messages.sms import word_sms
@@ -19,8 +19,6 @@ from cardcourier.messages.sms import word_sms
 DAY = 86_400_000
 ORDER, CODE = "A-1001", "ABCD-2345"
 NAMES: Mapping[str, str] = {"zh-CN": "芒果TV会员月卡", "en": "Mango TV, one month"}
-SEALED_AS = "test"
-"""The name under which the address of a test is sealed."""
 
 
 def sample_mail(
@@ -85,7 +83,7 @@ class Samples:
         language = known_language(asked["language"]) or DEFAULT
         wording = self.wording(tenant.id, channel, kind, language)
         own = wording.parts if wording else {}
-        to = self.secrets.open_one(tenant.id, SEALED_AS, b64decode(asked["to"]))
+        to = self.secrets.open_one(tenant.id, SEALED_AS_TEST, b64decode(asked["to"]))
         site = self.post.site()
         if channel == SMS:
             self.post.send_sms(tenant.id, to, sample_sms(tenant, kind, language, own, site), message_id)

@@ -14,6 +14,9 @@ from cardcourier.domain.notification import MAIL, SMS, Plan
 from cardcourier.errors import Refused, Unavailable
 
 PROVIDERS = ("none", "aliyun", "tencent", "sns")
+SEALED_AS_SMS, SEALED_AS_TEST = "sms", "test"
+"""Under which names a provider's secret and a test's address are sealed; no shop has such an id."""
+
 RULES = ("mail", "sms", "mail_then_sms", "both")
 LONGEST_VARIABLE = 12
 LONGEST_UCS2, LONGEST_GSM = 70, 160

@@ -13,7 +13,7 @@ from cardcourier.domain.catalogue import Shop
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.kept import Kept
 from cardcourier.domain.key_versions import Versions, WrappedKey, announced, retired
-from cardcourier.domain.sms import SmsSettings
+from cardcourier.domain.sms import SEALED_AS_SMS, SmsSettings
 from cardcourier.errors import Conflict
 
 EVERYWHERE = "-"
@@ -135,7 +135,7 @@ class KeyRotation:
         def once() -> bool:
             kept = sending.sms(tenant)
             if kept.secret:
-                secret = wrapping(kept.secret, tenant, "secret", "sms")
+                secret = wrapping(kept.secret, tenant, "secret", SEALED_AS_SMS)
                 sending.save_sms(replace(kept, secret=secret), self.clock(), BY)
             return bool(kept.secret)
 

@@ -5,14 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from cardcourier.domain.sms import PROVIDERS, RULES, SmsSettings
+from cardcourier.domain.sms import PROVIDERS, RULES, SEALED_AS_SMS, SEALED_AS_TEST, SmsSettings
 from cardcourier.domain.wording import Wording, check_parts
-from cardcourier.errors import Denied, Refused
+from cardcourier.errors import Refused
+from cardcourier.services.handling_orders import DAY, TooMany
 
-DAY = 86_400_000
 TESTS_A_DAY = 20
-SMS_SECRET, TEST_SECRET = "sms", "test"
-"""Names under which secrets are sealed; shops' ids end in four random characters and are never these."""
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "none": (),
@@ -20,13 +18,6 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "aliyun": ("sign_name", "key_id", "secret"),
     "tencent": ("sign_name", "key_id", "secret", "app_id"),
 }
-
-
-class TooMany(Denied):
-    """A limit a day is reached."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("daily_limit", detail)
 
 
 class Settings(Protocol):
@@ -68,7 +59,7 @@ class TellingDesk:
         """
         same = (seen.provider, seen.key_id) == (wanted.provider, wanted.key_id)
         kept = seen.secret if same else b""
-        sealed = self.sealer.seal(seen.tenant, SMS_SECRET, secret) if secret else kept
+        sealed = self.sealer.seal(seen.tenant, SEALED_AS_SMS, secret) if secret else kept
         whole = replace(wanted, tenant=seen.tenant, secret=sealed, ver=seen.ver)
         self._check(whole)
         self.settings.save_sms(whole, self.clock(), by)
@@ -85,7 +76,7 @@ class TellingDesk:
         """Have a sample sent to an address of one's own. Raises TooMany."""
         if not self.limits.allow("test", tenant, TESTS_A_DAY, DAY, self.clock()):
             raise TooMany(f"The limit of {TESTS_A_DAY} tests a day is reached; try again tomorrow (UTC).")
-        sealed = b64encode(self.sealer.seal(tenant, TEST_SECRET, to)).decode()
+        sealed = b64encode(self.sealer.seal(tenant, SEALED_AS_TEST, to)).decode()
         asked = {"tenant": tenant, "channel": channel, "of": kind, "language": language, "to": sealed}
         self.deliveries.test(asked)
 
