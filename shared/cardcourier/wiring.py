@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from cardcourier.domain.changes import Changed
     from cardcourier.domain.language import Language
     from cardcourier.domain.mail import Notifier
+    from cardcourier.domain.protocol import Pool
     from cardcourier.domain.sms import SmsSender, SmsSettings
     from cardcourier.services.allocating import Allocator
     from cardcourier.services.announcing import Announcer
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from cardcourier.services.managing.tenants import TenantsDesk
     from cardcourier.services.managing.users import UsersDesk
     from cardcourier.services.notifying import Teller
+    from cardcourier.services.pacing import Pace
     from cardcourier.services.passing import Passes
     from cardcourier.services.picking import Picker
     from cardcourier.services.reading_audit import AuditDesk
@@ -572,15 +574,22 @@ def importer() -> Importer:
         files=objects(),
         bucket=settings().import_bucket,
         restock=orders_queue(),
+        paces=pace,
         clock=now_ms,
     )
+
+
+def pace(pool: Pool) -> Pace:
+    """How fast one import or undo may move the cards of a pool."""
+    from cardcourier.services.pacing import Pace
+
+    return Pace(pool, views(), now_ms)
 
 
 @cache
 def undoer() -> Undoer:
     from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
     from cardcourier.adapters.tables.stock_exit import StockExitTable
-    from cardcourier.services.patience import Patience
     from cardcourier.services.undoing import Undoer
 
     return Undoer(
@@ -588,7 +597,8 @@ def undoer() -> Undoer:
         content=StockEntryTable(main_table(), table(settings().vault_table)),
         markers=pools(),
         exits=StockExitTable(main_table()),
-        patience=Patience(now_ms),
+        paces=pace,
+        clock=now_ms,
     )
 
 

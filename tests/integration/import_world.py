@@ -29,7 +29,7 @@ from cardcourier.adapters.vault import Vault
 from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
 from cardcourier.services.importing import Importer
 from cardcourier.services.importing_jobs import ImportDesk
-from cardcourier.services.patience import Patience
+from cardcourier.services.pacing import Pace
 from cardcourier.services.stocking import Stocker
 from cardcourier.services.undoing import Undoer
 from local.engines import create_table
@@ -213,6 +213,7 @@ class World:
             files=self.bucket,
             bucket=BUCKET,
             restock=self.bell,
+            paces=self.pace,
             clock=self.clock,
             chunk=chunk,
         )
@@ -224,9 +225,17 @@ class World:
             content=StockEntryTable(main, self.vault),
             markers=PoolsTable(main),
             exits=StockExitTable(main),
-            patience=Patience(self.clock, Random(7), lambda _: None),
+            paces=self.pace,
+            clock=self.clock,
+            random=Random(7),
             lot=lot,
         )
+
+    def pace(self, pool):
+        return Pace(pool, self, self.clock, lambda _: None)
+
+    def last_sale(self, tenant, sku):
+        return 0
 
     def desk(self):
         return ImportDesk(MerchantsTable(self.catalogue), self.bucket, self.queue, self.clock)

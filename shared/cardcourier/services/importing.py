@@ -31,12 +31,14 @@ from cardcourier.domain.imports import (
     sums_of,
     total_of,
 )
-from cardcourier.domain.protocol import Actor
+from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.rejects import Rejects
 from cardcourier.domain.states import Room
 from cardcourier.domain.suppliers import WARNINGS, Supplier, standing_of
 from cardcourier.errors import NotFound, Refused
+from cardcourier.services.allocating import pool_of
 from cardcourier.services.import_steps import Steps
+from cardcourier.services.pacing import Pace
 from cardcourier.services.stocking import Entry, Stocker
 
 WORKERS = 4
@@ -99,6 +101,7 @@ class Importer:
     files: Files
     bucket: str
     restock: Restock
+    paces: Callable[[Pool], Pace]
     clock: Callable[[], int]
     random: Random = field(default_factory=SystemRandom)
     chunk: int = ROWS
@@ -207,6 +210,7 @@ class Importer:
                 until=until,
                 key=self._batch_key(job),
                 actor=Actor(job.by, self.clock(), rid),
+                pace=self.paces(pool_of(product)),
             )
             write = self._stop if job.state == "cancelling" else self._write
             return write(job, rid, entry, file, Rejects(tenant.language))

@@ -18,6 +18,7 @@ from cardcourier.domain.catalogue import Product
 from cardcourier.domain.imports import Chunk, NewCard, Origin, Row, SharedCard, Terms, tail
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.stock import Marker, bucket_of
+from cardcourier.services.pacing import Pace
 from cardcourier.services.patience import Patience
 
 LOT = 50
@@ -62,6 +63,7 @@ class Entry:
     workers: Executor
     until: int = 0
     actor: Actor = NOBODY
+    pace: Pace | None = None
     key: bytes = field(default=b"", repr=False)
 
     @property
@@ -135,8 +137,10 @@ class Stocker:
         does the same at once: it counts as brought in, and its marker went in, or was sold, with it.
         """
         late: list[int] = []
-        patience = Patience(self.clock, self.random, self.sleep)
+        patience = Patience(self.clock, self.random, entry.pace.pause if entry.pace else self.sleep)
         while cards:
+            if entry.pace:
+                entry.pace.turn(len(cards))
             put = partial(self.stock.put, entry.pool, entry.batch, cards, entry.key, self.clock())
             there = patience.ask(put, entry.until)
             if not there:
@@ -181,7 +185,7 @@ class Stocker:
         return Marker(
             card=card_id,
             bucket=bucket_of(row.expires_at),
-            shard=self.random.randrange(entry.product.shards),
+            shard=row.row % entry.product.shards,
             batch=entry.batch,
             last4=tail(row.code),
             head=head(row.code, product.mask[0]) if product.display == "masked" else "",

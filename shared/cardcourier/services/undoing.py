@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
+from random import Random, SystemRandom
 from typing import Any, Protocol, TypeVar
 
 from cardcourier.domain.catalogue import Job, Product
@@ -19,6 +20,7 @@ from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.stock import Marker
 from cardcourier.services.allocating import pool_of
 from cardcourier.services.import_steps import Steps
+from cardcourier.services.pacing import Pace
 from cardcourier.services.patience import Patience
 
 LOT = 50
@@ -62,6 +64,7 @@ class _Undo:
     actor: Actor
     until: int
     workers: Executor
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,10 @@ class Undoer:
     content: Content
     markers: Markers
     exits: Exits
-    patience: Patience
+    paces: Callable[[Pool], Pace]
+    clock: Callable[[], int]
+    random: Random = field(default_factory=SystemRandom)
     lot: int = field(default=LOT)
-
-    @property
-    def clock(self) -> Callable[[], int]:
-        return self.patience.clock
 
     @property
     def steps(self) -> Steps:
@@ -100,7 +101,10 @@ class Undoer:
         self.exits.close(job.tenant, batch, actor)
         self.documents.mark_batch(job.tenant, batch, actor.now, rid, state="voiding")
         with ThreadPoolExecutor(WORKERS) as workers:
-            undo = _Undo(pool=pool_of(product), batch=batch, actor=actor, until=until, workers=workers)
+            pool = pool_of(product)
+            undo = _Undo(
+                pool=pool, batch=batch, actor=actor, until=until, workers=workers, pace=self.paces(pool)
+            )
             job, all_void = self._void_all(job, rid, undo)
             if not all_void or not self._count_all(undo):
                 return job
@@ -127,9 +131,13 @@ class Undoer:
                     yield marker
 
     def _void(self, undo: _Undo, lot: list[Marker]) -> int:
-        actor = replace(undo.actor, now=self.clock())
+        actor, patience = (
+            replace(undo.actor, now=self.clock()),
+            Patience(self.clock, self.random, undo.pace.pause),
+        )
         while lot:
-            gone = self.patience.ask(partial(self.exits.void, undo.pool, lot, actor), undo.until)
+            undo.pace.turn(len(lot))
+            gone = patience.ask(partial(self.exits.void, undo.pool, lot, actor), undo.until)
             if not gone:
                 break
             lot = [marker for marker in lot if marker.card not in gone]
