@@ -21,6 +21,7 @@ from cardcourier.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import ThreadPoolExecutor
 
     from cardcourier.adapters.buckets import Bucket
     from cardcourier.adapters.buyer_links import BuyerLinks
@@ -503,7 +504,7 @@ def projector() -> Projector:
 def announcer() -> Announcer:
     from cardcourier.services.announcing import Announcer
 
-    return Announcer(catalogue(), outbox(), outbound_queue(), now_ms)
+    return Announcer(catalogue(), outbox(), outbound_queue(), now_ms, side_by_side().map)
 
 
 @cache
@@ -635,9 +636,14 @@ def seal_journal(tenant: Tenant, now: int) -> Sealed:
 
 
 @cache
-def event_sender() -> EventSender:
+def side_by_side() -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor
 
+    return ThreadPoolExecutor(SENDERS)
+
+
+@cache
+def event_sender() -> EventSender:
     from cardcourier.adapters.outbound_http import Poster
     from cardcourier.adapters.outbound_signing import signed_headers
     from cardcourier.services.sending_events import EventSender
@@ -652,7 +658,7 @@ def event_sender() -> EventSender:
         clock=now_ms,
         chance=SystemRandom().random,
         token=lambda: token_bytes(8).hex(),
-        spread=ThreadPoolExecutor(SENDERS).map,
+        spread=side_by_side().map,
     )
 
 

@@ -41,12 +41,13 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Fills the outbox."""
+    """Fills the outbox. `spread` runs one function over many things side by side."""
 
     audience: Audience
     outbox: Outbox
     queue: Queue
     clock: Callable[[], int]
+    spread: Callable[[Callable[[Message], None], Iterable[Message]], Iterable[None]]
 
     def announce(self, told: Told, orders: Orders) -> int:
         """Returns how many messages there are of these changes; `orders` are as they stand now."""
@@ -62,8 +63,8 @@ class Announcer:
     def tell(self, wanted: Iterable[tuple[Event, Endpoint]]) -> int:
         """Write a message for each, and ask for those to be sent that may be."""
         now, messages = self.clock(), [_message(event, endpoint) for event, endpoint in wanted]
-        for message in messages:
-            self.outbox.put_new(message, now)
+        for _ in self.spread(lambda message: self.outbox.put_new(message, now), messages):
+            pass
         # A queue that is away delays a message until the sweeper comes, and must not hold up the journal.
         with suppress(Unavailable):
             self.queue.events([one.key for one in messages if one.state is Sending.PENDING])
