@@ -415,3 +415,35 @@ def test_neither_bodies_nor_rows_nor_logs_show_a_secret_a_card_or_a_contact(merc
     for text in [*hidden, *secrets]:
         assert text not in heard and text not in rows and text not in log.text, text[:4]
     assert all(one.headers["webhook-id"].startswith("evt_") for one in receiver.heard)
+
+
+def test_an_edit_keeps_the_count_of_failures_and_another_address_begins_anew(merchant, receiver):
+    hook = Hook(merchant, receiver.url)
+    receiver.status = 500
+    with still(merchant.cloud):
+        hook.ask(hook.test())
+    since = hook.get()["failing_since"]
+
+    assert since and hook.patch({"description": "CRM"}).json["failing_since"] == since
+    assert hook.get()["failing_since"] == since
+    assert hook.patch({"url": receiver.url + "/new"}).json["failing_since"] is None
+    assert hook.get()["failing_since"] is None
+
+
+def test_what_cannot_be_an_endpoint_is_refused(merchant):
+    owner = caller(merchant)
+    for body in (
+        {"url": "http://crm.example.com"},
+        {"url": "https://10.0.0.1/"},
+        {"url": "https://user:pass@crm.example.com/"},
+        {"url": "https://crm.example.com/", "events": ["no.such"]},
+        {"url": "https://crm.example.com/", "secret": "whsec_mine"},
+    ):
+        answer = owner.post(HOOKS, body)
+        assert answer.status == 422, body
+    for _ in range(20):
+        assert owner.post(HOOKS, {"url": "https://crm.example.com/"}).status == 201
+    assert problem(owner.post(HOOKS, {"url": "https://crm.example.com/"})) == (422, "too_many")
+    first = owner.get(f"{HOOKS}?limit=15").json
+    rest = owner.get(f"{HOOKS}?limit=15&cursor={first['next_cursor']}").json
+    assert len({one["id"] for one in [*first["items"], *rest["items"]]}) == 20

@@ -98,11 +98,11 @@ def test_a_name_that_leads_inside_is_not_called(names, addresses):
 def test_a_name_is_asked_once_and_its_checked_address_is_called(names, receiver):
     known, connected = names
     port = receiver.url.rpartition(":")[2].partition("/")[0]
-    known["rebinding.example.com"] = [["127.0.0.1"], ["10.0.0.7"]]
-    answer = post(POSTER, f"http://rebinding.example.com:{port}/hook")
+    known["localhost"] = [["127.0.0.1"], ["10.0.0.7"]]
+    answer = post(POSTER, f"http://localhost:{port}/hook")
 
     assert (answer.status, connected) == (200, ["127.0.0.1"])
-    assert receiver.heard[0].headers["host"] == f"rebinding.example.com:{port}"
+    assert receiver.heard[0].headers["host"] == f"localhost:{port}"
 
 
 def test_unknown_names_and_closed_doors_have_their_error(names):
@@ -111,8 +111,8 @@ def test_unknown_names_and_closed_doors_have_their_error(names):
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         port = door.getsockname()[1]
-    assert post(POSTER, "http://nowhere.example.com/").error == "no_such_host"
-    assert post(POSTER, f"http://closed.example.com:{port}/").error == "connection"
+    assert post(POSTER, "https://nowhere.example.com/").error == "no_such_host"
+    assert post(POSTER, f"https://closed.example.com:{port}/").error == "connection"
 
 
 def test_a_server_without_a_certificate_we_trust_is_not_spoken_to(receiver):

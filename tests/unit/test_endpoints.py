@@ -80,6 +80,10 @@ def test_the_public_internet_is_reached_and_this_machine_only_from_itself():
     assert may_reach("127.0.0.1", local=True) and may_reach("::1", local=True)
     assert not may_reach("10.0.0.1", local=True) and not may_reach("169.254.169.254", local=True)
     assert check_url("http://127.0.0.1:8080/hook", local=True).port == 8080
+    assert check_url("http://localhost/hook", local=True) and check_url("http://[::1]/hook", local=True)
+    for inside in ("http://crm.example.com/", "http://10.0.0.1/", "http://8.8.8.8/"):
+        with pytest.raises(Refused):
+            check_url(inside, local=True)
 
 
 def test_two_secrets_sign_for_a_day_and_then_one():

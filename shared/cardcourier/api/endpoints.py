@@ -30,7 +30,7 @@ class NewEndpoint(Shape):
 
 
 class EndpointPatch(Shape):
-    """Enabling begins anew: what failed before counts no more. What it missed can be replayed."""
+    """Enabling, or another `url`, begins anew: what failed before counts no more. Replay what it missed."""
 
     url: Url | None = None
     description: Text | None = None
@@ -95,7 +95,7 @@ def one_endpoint(endpoint: PathId) -> Response[EndpointShape]:
 def change_endpoint(endpoint: PathId, body: EndpointPatch) -> Response[EndpointShape]:
     kept = wiring.endpoints().endpoint(routes.caller.tenant, endpoint)
     seen = routes.if_match(kept.ver)
-    changed = wiring.endpoints_desk().change(routes.patched(kept.thing, body), seen, routes.caller.by)
+    changed = wiring.endpoints_desk().change(kept, routes.patched(kept.thing, body), routes.caller.by)
     return answer(_shape(changed), ver=seen + 1)
 
 

@@ -67,7 +67,7 @@ class Endpoint:
 def check_url(url: str, *, local: bool = False) -> SplitResult:
     """The parts of an address that events may be sent to; raises Refused `bad_url`.
 
-    `local` is for one machine alone: it allows plain http, and this machine.
+    `local` is for one machine alone: it allows this machine, and plain http to it.
     """
     if len(url) > MOST_URL or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise _bad(
@@ -78,7 +78,8 @@ def check_url(url: str, *, local: bool = False) -> SplitResult:
         port = parts.port
     except ValueError:
         raise _bad("is no address") from None
-    if parts.scheme != "https" and not (local and parts.scheme == "http"):
+    here = local and parts.scheme == "http" and _is_here(parts.hostname or "")
+    if parts.scheme != "https" and not here:
         raise _bad("must begin with https://")
     if parts.username is not None or parts.password is not None:
         raise _bad("must not hold a user name or password")
@@ -96,7 +97,7 @@ def check_url(url: str, *, local: bool = False) -> SplitResult:
 def may_reach(address: str, *, local: bool = False) -> bool:
     """Whether an IP address belongs to the public internet: not to us, our cloud, or anybody's inside.
 
-    With `local` this machine itself is reached too, and plain http is spoken to it.
+    With `local` this machine itself is reached too.
     """
     try:
         parsed: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
@@ -110,6 +111,13 @@ def may_reach(address: str, *, local: bool = False) -> bool:
     if parsed.is_loopback:
         return local
     return parsed.is_global and not parsed.is_multicast
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _bad(why: str) -> Refused:

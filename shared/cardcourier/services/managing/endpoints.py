@@ -75,17 +75,17 @@ class EndpointsDesk:
         self.endpoints.add(endpoint, endpoint.created_at, by)
         return MadeEndpoint(endpoint, secret)
 
-    def change(self, endpoint: Endpoint, seen_ver: int, by: str) -> Endpoint:
+    def change(self, kept: Kept[Endpoint], endpoint: Endpoint, by: str) -> Endpoint:
         """Raises Refused for what cannot be, Conflict when somebody else changed it meanwhile.
 
-        One that is enabled begins anew: what it failed before is forgotten.
+        One that is enabled, or has another address, begins anew: what it failed before is forgotten.
         """
         self._check(endpoint)
         reason = {ENABLED: "", DISABLED: endpoint.reason or BY_HAND}[endpoint.state]
-        changed = replace(endpoint, reason=reason)
-        if changed.enabled:
-            changed = replace(changed, failing_since=0)
-        self.endpoints.change(changed, seen_ver, self.clock(), by)
+        anew = endpoint.enabled and (not kept.thing.enabled or kept.thing.url != endpoint.url)
+        since = 0 if anew else endpoint.failing_since
+        changed = replace(endpoint, reason=reason, failing_since=since)
+        self.endpoints.change(changed, kept.ver, self.clock(), by)
         return changed
 
     def rotate(self, tenant: str, endpoint_id: str, by: str, *, drop_old: bool) -> MadeEndpoint:
