@@ -54,6 +54,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> web.Answer:
 def _away(event: dict[str, Any], error: CardCourierError, cookie: str = "") -> web.Answer:
     """Nothing was shown. The browser gets its mark all the same: a showing may have been committed for it."""
     metrics.add_metric(name="RevealFailed", unit=MetricUnit.Count, value=1)
+    if error.code == "key_service":
+        metrics.add_metric(name="KeyServiceFailed", unit=MetricUnit.Count, value=1)
     logger.exception("nothing shown", code=error.code)
     return requests.answer(event, UnavailablePage(), requests.language_of(event), cookie)
 

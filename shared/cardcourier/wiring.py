@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from cardcourier.domain.sms import SmsSender, SmsSettings
     from cardcourier.services.allocating import Allocator
     from cardcourier.services.announcing import Announcer
+    from cardcourier.services.auditing import Auditor
     from cardcourier.services.bulk_jobs import BulkDesk
     from cardcourier.services.delivering import Deliverer
     from cardcourier.services.draining import Drainer
@@ -691,6 +692,17 @@ def watch() -> Watch:
         sales=deployment_gate(),
         clock=now_ms,
     )
+
+
+@cache
+def auditor() -> Auditor:
+    from functools import partial
+
+    from cardcourier.services.auditing import Auditor
+    from cardcourier.services.sealing import verify_period
+
+    breaks = partial(verify_period, journal=journal(), objects=objects(), bucket=settings().seal_bucket)
+    return Auditor(journal(), orders(), history(), breaks)
 
 
 def stream_changes(event: dict[str, Any]) -> list[Changed]:

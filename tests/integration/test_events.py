@@ -166,6 +166,10 @@ def test_sealer_seals_what_is_closed(sample):
         assert segments
 
 
+def test_verify_looks_at_yesterday(sample):
+    assert replay(sample, "verify") is None
+
+
 def test_reports_makes_the_report(sample):
     data = {"report": "R4", "start": HAPPENED - 86_400_000, "end": HAPPENED + 86_400_000}
     data |= {"format": "csv", "language": "en", "basis": "event", "time_zone": "Asia/Shanghai"}

@@ -250,7 +250,7 @@ def test_reports_are_made_and_fetched(walk):
 
 
 def test_the_clocks_find_what_is_overdue_and_closed(walk, folder):
-    for name in ("release", "sealer"):
+    for name in ("release", "sealer", "verify"):
         walk.cloud.run_schedule(name)
     later = now_ms() + 86_400_000
     with acting(walk.cloud):
@@ -263,4 +263,8 @@ def test_the_clocks_find_what_is_overdue_and_closed(walk, folder):
             tenant = wiring.catalogue_table().tenants()[0]
             assert wiring.seal_journal(tenant, later).lines
             assert wiring.seal_journal(tenant, later + 1).segments == 0
+        with acting_as("verify", folder):
+            today = now_ms() - now_ms() % 86_400_000
+            tenants = wiring.catalogue_table().tenants()
+            assert wiring.auditor().audit(tenants[0].id, today, lambda: True).lines
     walk.cloud.wait_idle()

@@ -102,9 +102,19 @@ def failures_are_seen(template):
 
 
 def alarms_have_runbooks(template, root=ROOT):
-    """One alarm, one runbook, both ways; and an alarm always tells someone."""
+    """One alarm, one runbook, both ways; and an alarm always tells someone.
+
+    An alarm that is a part of another rings through that one and tells nobody itself.
+    """
     books = []
-    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+    composites = of_type(template, "AWS::CloudWatch::CompositeAlarm")
+    rules = json.dumps([alarm["Properties"]["AlarmRule"] for alarm in composites.values()])
+    single = of_type(template, "AWS::CloudWatch::Alarm")
+    parts = {name for name in single if f"${{{name}}}" in rules}
+    yield from (f"{name}: rings twice" for name in parts if "AlarmActions" in single[name]["Properties"])
+    for name, alarm in {**single, **composites}.items():
+        if name in parts:
+            continue
         text = alarm["Properties"].get("AlarmDescription", "")
         found = re.search(r"Runbook: (docs/runbooks/[a-z0-9-]+\.md)$", text)
         books.append(found[1] if found else None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cardcourier.adapters.buyer_links import BuyerLinks
-from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Unit, promised
+from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Step, Unit, promised
 from cardcourier.domain.protocol import Lost
 from cardcourier.domain.states import Room, State
 from cardcourier.services.delivering import Deliverer, Handed, complete
@@ -82,7 +82,7 @@ class World:
 
 def test_the_buyer_is_told_before_it_is_committed_that_he_was():
     world = World()
-    assert world.deliver(a_header(), a_unit()) == Handed(1)
+    assert world.deliver(a_header(), a_unit()) == Handed(1, since_paid=(0,))
     assert [event[0] for event in world.events] == ["told", "handed over", "timer"]
     assert world.events[1:] == [("handed over", "1#0001", "mail:1"), ("timer", 3)]
 
@@ -96,7 +96,7 @@ def test_while_another_worker_tells_nothing_is_committed():
 def test_what_an_earlier_message_did_not_tell_of_has_one_of_its_own():
     """The first message told of one card; meanwhile another one came."""
     world = World(telling={"of": {"1#0001/0"}})
-    assert world.deliver(a_header(2), a_unit(1), a_unit(2)) == Handed(2)
+    assert world.deliver(a_header(2), a_unit(1), a_unit(2)) == Handed(2, since_paid=(0, 0))
     assert [occasion.id for occasion in world.told] == ["1.0001.0", "1.0002.0"]
     assert world.told[1].about == ("1#0002/0",)
 
@@ -111,7 +111,7 @@ def test_the_card_that_names_the_occasion_is_handed_over_last():
 def test_a_message_that_did_not_go_out_does_not_hold_the_cards_up():
     trouble = Trouble("mail", "busy", False)
     world = World(telling={"troubles": (trouble,)})
-    assert world.deliver(a_header(), a_unit()) == Handed(1, (trouble,))
+    assert world.deliver(a_header(), a_unit()) == Handed(1, (trouble,), (0,))
     assert world.events[-1] == ("timer", 3)
 
 
@@ -267,3 +267,19 @@ def test_an_order_is_found_by_each_of_its_numbers_once(number, contact, found_by
     assert hashes == ["hash of code:acme/main/1001/0", *found_by]
     assert (kept.key, kept.seq, kept.expires_at) == (KEY, 0, NOW)
     assert links.link_of(header) == "https://cards.example/r/token:acme/main/1001/0"
+
+
+@pytest.mark.parametrize(
+    ("unit", "header", "since"),
+    [
+        ({}, {"paid_at": NOW - 700}, (700,)),
+        ({}, {"paid_at": NOW - 90_000, "listed_at": NOW - 400}, (400,)),
+        ({}, {"paid_at": NOW + 5_000}, (0,)),
+        ({"log": (Step(NOW, State.BACKORDER, "allocation", "no stock", "r", ""),)}, {}, ()),
+        ({"gen": 1}, {}, ()),
+    ],
+    ids=["straight", "told late", "a clock ahead", "waited for stock", "a replacement"],
+)
+def test_only_what_had_nothing_to_wait_for_is_timed(unit, header, since):
+    handed = World().deliver(replace(a_header(), **header), replace(a_unit(), **unit))
+    assert handed.since_paid == since

@@ -41,6 +41,7 @@ PLACES = {
     "delivery": Place("DeliveryDeadLetters", "DeliveryQueue"),
     "import": Place("ImportDeadLetters", "ImportQueue"),
     "report": Place("ReportDeadLetters", "ReportQueue"),
+    "outbound": Place("OutboundDeadLetters", "OutboundQueue"),
     "stream": Place("StreamFailures"),
     "schedule": Place("ScheduleDeadLetters"),
 }

@@ -13,7 +13,7 @@ from typing import Protocol
 from cardcourier.domain.notification import mark, occasion_of
 from cardcourier.domain.orders import Header, OrderKey, Unit, promised, slots
 from cardcourier.domain.protocol import Actor, Lost
-from cardcourier.domain.states import HANDED_OVER, State
+from cardcourier.domain.states import HANDED_OVER, WAITING, State
 from cardcourier.services.notifying import DAY, LINK_DAYS, Occasion, Told, Trouble
 
 AT_ONCE = 8
@@ -46,10 +46,15 @@ class Telling(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a hand-over did; `troubles` are the tries to tell the buyer that came to nothing."""
+    """What a hand-over did; `troubles` are the tries to tell the buyer that came to nothing.
+
+    `since_paid` is how long after its payment each unit was handed over (ms), for those that had nothing to
+    wait for: no stock, release, gate or person. Where the shop told us late, it counts from then.
+    """
 
     units: int
     troubles: tuple[Trouble, ...] = ()
+    since_paid: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class Deliverer:
             if unit.state is State.ALLOCATED and not header.stopped(unit.line, unit.piece)
         ]
         handed, troubles, settled = 0, list[Trouble](), True
+        times: list[int] = []
         while ready and settled:
             kind = "replaced" if any(unit.gen for unit in ready) else "delivered"
             about = tuple(mark(unit) for unit in ready)
@@ -96,10 +102,11 @@ class Deliverer:
                 for unit in self._hand_over_all(told_of, told.via, actor):
                     now_there[unit.name] = unit
                 handed += len(told_of)
+                times += [self._since_paid(header) for unit in told_of if went_straight(unit)]
                 ready = [unit for unit in ready if unit not in told_of]
         if complete(header, list(now_there.values())):
             self.orders.clear_timer(header.key, header.ver)
-        return Handed(handed, tuple(troubles))
+        return Handed(handed, tuple(troubles), tuple(times))
 
     def tell_again(self, header: Header, units: list[Unit], ask: str, rid: str) -> Handed:
         """Send the link once more, once for each `ask`; nothing changes."""
@@ -121,12 +128,20 @@ class Deliverer:
             yield from threads.map(lambda unit: self._hand_over(unit, via, actor), rest)
         yield self._hand_over(first, via, actor)
 
+    def _since_paid(self, header: Header) -> int:
+        return max(0, self.clock() - max(header.paid_at or 0, header.listed_at))
+
     def _hand_over(self, seen: Unit, via: str, actor: Actor) -> Unit:
         done = replace(
             seen, state=State.DELIVERED, why="handed over", delivered_by=via, due=None, at=actor.now
         )
         outcome = self.orders.hand_over(seen, done, actor)
         return (outcome.old or seen) if isinstance(outcome, Lost) else outcome
+
+
+def went_straight(unit: Unit) -> bool:
+    """Whether a unit got its first card without ever having waited for anything but us."""
+    return unit.gen == 0 and not any(step.state in WAITING for step in unit.log)
 
 
 def under_way(header: Header, units: Sequence[Unit], now: int) -> bool:

@@ -45,6 +45,7 @@ class Journal(Protocol):
     def seal_state(self, tenant: str) -> SealState | None: ...
     def advance(self, tenant: str, old: SealState | None, new: SealState) -> None: ...
     def manifest(self, tenant: str, seq: int) -> Manifest | None: ...
+    def segments(self, tenant: str, start: int, end: int) -> tuple[int, int] | None: ...
     def put_manifest(self, manifest: Manifest) -> Manifest: ...
 
 
@@ -167,18 +168,36 @@ def _finish(chain: _Chain, stored: SealState | None, manifest: Manifest) -> Mani
     return manifest
 
 
-def verify_chain(tenant: str, *, journal: Journal, objects: Objects, bucket: str) -> Iterator[Break]:
+def verify_period(
+    tenant: str, start: int, end: int, *, journal: Journal, objects: Objects, bucket: str
+) -> Iterator[Break]:
+    """As `verify_chain`, from the first segment of [start, end) on: the work of a period, not of a life."""
+    found = journal.segments(tenant, start, end)
+    if found is not None:
+        yield from verify_chain(tenant, journal=journal, objects=objects, bucket=bucket, first=found[0])
+        return
+    state = journal.seal_state(tenant)
+    reached = state is not None and state.until >= end
+    if not reached and next(journal.ordered(tenant, start, end), None) is not None:
+        yield Break(state.seq if state else 0, "the chain does not reach the end of the period")
+
+
+def verify_chain(
+    tenant: str, *, journal: Journal, objects: Objects, bucket: str, first: int = 1
+) -> Iterator[Break]:
     """Every place where the chain, its objects and the journal do not say the same; nothing if all is well.
 
-    Reads all segments and all lines up to where the chain reaches.
+    Reads all segments from `first` on and all lines up to where the chain reaches.
     """
     chain = _Chain(tenant, journal, objects, bucket)
     state = journal.seal_state(tenant)
     if state is None:
         return
     before = SealState(0, 0, GENESIS)
+    if first > 1 and (earlier := _manifest(chain, first - 1)):
+        before = earlier.state
     unsealed: dict[str, int] = {}
-    for seq in range(1, state.seq + 1):
+    for seq in range(first, state.seq + 1):
         manifest = _manifest(chain, seq)
         for what in _flaws(chain, manifest, before, unsealed):
             yield Break(seq, what)

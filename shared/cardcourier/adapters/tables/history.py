@@ -63,6 +63,12 @@ class HistoryTable:
         shop, _, rest = burnt["unit"]["S"].partition("/")
         return [OrderKey(tenant, shop, rest.rpartition("/")[0])]
 
+    def holders(self, tenant: str, card: str) -> int:
+        """How many units hold this card, as the index shows it; two are one too many and counted as two."""
+        condition = UnitRecord.c == keys.card_index(tenant, card)
+        request = self.table.query_request(condition, IndexName=CARD_INDEX, Limit=2)
+        return len(self.table.query_page(request)["Items"])
+
 
 def _fact(item: Item) -> KeptFact:
     record = FactRecord.from_raw_data(item)
