@@ -17,4 +17,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     swept = sweeper.sweep()
     metrics.add_metric(name="OverdueOrders", unit=MetricUnit.Count, value=swept.orders)
     metrics.add_metric(name="OldestOverdueSeconds", unit=MetricUnit.Seconds, value=swept.oldest // 1000)
+    metrics.add_metric(name="SoldOutProducts", unit=MetricUnit.Count, value=swept.sold_out)
     logger.info("swept", orders=swept.orders, units=swept.units, rooms=swept.rooms, notes=swept.notes)

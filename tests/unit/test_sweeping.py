@@ -194,3 +194,12 @@ def test_an_event_is_asked_for_after_everything_that_a_buyer_waits_for():
     world.sweep()
 
     assert world.sent[-1] == ("event", "event") and len(world.sent) > 2
+
+
+def test_products_that_somebody_waits_for_are_counted():
+    world = World()
+    world.add("ROOM", "back", NOW, (Room.BACK, "MONTH"))
+    world.add("ROOM", "map", NOW, (Room.MAP, "shop/item/"))
+    world.add("ROOM", "later", NOW + 1, (Room.BACK, "YEAR"))
+    swept = world.sweep()
+    assert (swept.rooms, swept.sold_out) == (2, 1)

@@ -49,13 +49,17 @@ class Releases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep found. `oldest` is the age of the oldest overdue payment in milliseconds."""
+    """What a sweep found. `oldest` is the age of the oldest overdue payment in milliseconds.
+
+    `sold_out` is how many products somebody waits for, or did a quarter of an hour ago.
+    """
 
     orders: int
     units: int
     rooms: int
     oldest: int
     notes: int = 0
+    sold_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,13 @@ class Sweeper:
         self.deliveries.deliver(list(dict.fromkeys([*orders, *units])))
         notes = [pushed.timer for pushed in self._push_all("NOTE", now)]
         self.deliveries.notify([(self.due.order_of(timer), self.due.note_of(timer)) for timer in notes])
-        rooms = sum(self._open(timer, now) for timer in self._timers("ROOM", now + LOOK_AHEAD))
+        asked = (self._open(timer, now) for timer in self._timers("ROOM", now + LOOK_AHEAD))
+        rooms = [room for room in asked if room is not None]
         # Last, for nobody who bought waits for it.
         self.outbound.events([self.due.message_of(pushed.timer) for pushed in self._push_all("HOOK", now)])
         ages = [now - pushed.paid_at for pushed in late if pushed.paid_at]
-        return Swept(len(orders), len(units), rooms, max(ages, default=0), len(notes))
+        oldest, sold_out = max(ages, default=0), rooms.count(Room.BACK)
+        return Swept(len(orders), len(units), len(rooms), oldest, len(notes), sold_out)
 
     def _push_all(self, kind: str, now: int) -> Iterator[Pushed]:
         """Each due timer is moved before its work is sent: a second sweeper finds it moved."""
@@ -101,16 +107,16 @@ class Sweeper:
         for part in range(self.parts):
             yield from self.due.due_timers(kind, part, until, PAGE)
 
-    def _open(self, timer: Timer, now: int) -> int:
+    def _open(self, timer: Timer, now: int) -> Room | None:
         """Have a room's orders looked at: a presale to the second, other rooms now."""
         room = self.due.room_of(timer)
         opens = self.releases.release_at(room.tenant, room.ref) if room.room is Room.PRE else None
         if opens is not None and opens > now + LOOK_AHEAD:
             self.due.push(timer, min(opens, now + MUCH_LATER))
-            return 0
+            return None
         if opens is None and timer.due > now:
-            return 0
+            return None
         delay = max(0, -((now - opens) // 1000)) if opens is not None else 0
         self.passes.room(room.tenant, room.room, room.ref, delay)
         self.due.push(timer, max(opens or now, now) + AGAIN)
-        return 1
+        return room.room
