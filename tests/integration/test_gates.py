@@ -1,5 +1,6 @@
 """Pause and resume: nothing is lost, nothing goes out, everybody is served by time of payment afterwards."""
 
+import json
 from dataclasses import dataclass, replace
 
 import boto3
@@ -19,6 +20,7 @@ from cardcourier.services.gates import closed_for
 from cardcourier.services.managing.gates import DeploymentGate
 from cardcourier.services.managing.products import RoomOpener
 from cardcourier.services.redeeming import Visitor
+from cardcourier_cli.main import ending_of
 from tests.integration.api_client import caller, listed, problem
 from tests.integration.shop import Merchant, acting, rfc3339
 
@@ -224,3 +226,24 @@ def test_a_pause_may_be_repeated_and_says_from_when_it_holds(house):
     assert (first["reason"], second["reason"]) == ("one", "two")
     assert second["effective_at"] >= first["effective_at"]
     assert owner.get(path).json["paused"] == "two"
+
+
+def test_an_operator_closes_and_opens_the_deployment_from_the_terminal(tables, monkeypatch, capsys):
+    monkeypatch.setenv("ORDERS_QUEUE_URL", "http://127.0.0.1:9/nobody-waits-so-nothing-is-sent")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+
+    def gate(*arguments):
+        capsys.readouterr()
+        code = ending_of([*arguments[:-1], "ops", "gate", *arguments[-1].split()])
+        return code, json.loads(capsys.readouterr().out)
+
+    assert gate("show") == (0, OPEN)
+    assert gate("--dry-run", "close --reason restored")[1]["closed"]
+    assert gate("show") == (0, OPEN), "nothing was changed"
+    code, closed = gate("close --reason restored --stop-reveals")
+    assert (code, closed["reason"], closed["stop_reveals"]) == (0, "restored", True)
+    assert gate("show") == (1, closed)
+    assert gate("open") == gate("show") == (0, OPEN)
+
+
+OPEN = {"closed": False, "reason": "", "effective_at": None, "stop_reveals": False}
