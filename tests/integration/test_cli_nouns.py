@@ -198,6 +198,26 @@ def test_endpoints_are_kept_and_replayed(cli):
     assert data(cli("endpoints", "list")) == []
 
 
+def test_texts_are_worded_previewed_and_brought_back(cli):
+    first = data(cli("templates", "list"))[0]
+    place = [first["channel"], first["kind"], first["language"]]
+    ours = data(cli("templates", "show", *place))["ours"]
+    assert ours and data(cli("templates", "preview", *place))["text"]
+    part = sorted(ours)[-1]
+    worded = data(cli("templates", "change", *place, "--set", f"{part}={ours[part]} "))
+    assert worded["parts"][part].strip() == ours[part].strip()
+    assert cli("templates", "reset", *place)[0] == 2
+    assert data(cli("templates", "reset", *place, "--confirm", place[1]))["ours"] == ours
+
+
+def test_the_secret_of_an_sms_provider_is_read_and_never_shown(cli, monkeypatch):
+    monkeypatch.setenv("CARDCOURIER_SMS_SECRET", "sms-secret-0123456789")
+    code, out, err = cli("sms", "set", "sns", "--rule", "mail", "--secret", "--dry-run")
+    assert code == 0 and "would send PUT" in err and "sms-secret" not in out + err
+    assert data(cli("sms", "set", "none"))["provider"] == "none"
+    assert data(cli("sms", "show"))["secret_set"] is False
+
+
 # ---------------------------------------------------------------- options and endings
 
 
