@@ -77,6 +77,10 @@ class Api:
             "POST", path, body, headers={"idempotency-key": str(uuid.uuid4()), **(headers or {})}
         )
 
+    def file(self, path: str) -> bytes:
+        """An answer that is a file."""
+        return self._answer("GET", path, None).content
+
     def change(self, path: str, fields: Body) -> Any:
         """Change what is there, unless somebody else changed it in between."""
         seen = self._answer("GET", path, None).headers.get("etag")
@@ -107,7 +111,8 @@ class Api:
 
     def _send(self, method: str, path: str, body: Body | None, **options: Any) -> Any:
         if self._dry and method != "GET":
-            shown = {name: "…" if "secret" in name else value for name, value in (body or {}).items()}
+            hidden = {"secret", "text"} if path.endswith("/content") else {"secret"}
+            shown = {name: "…" if name in hidden else value for name, value in (body or {}).items()}
             text = json.dumps(shown, ensure_ascii=False) if body else ""
             self._say(self.words("would", method=method, path=path, body=text))
             raise Dry

@@ -218,6 +218,39 @@ def test_the_secret_of_an_sms_provider_is_read_and_never_shown(cli, monkeypatch)
     assert data(cli("sms", "show"))["secret_set"] is False
 
 
+def test_one_action_is_done_to_many_orders(cli, merchant, tmp_path, monkeypatch):
+    names = [f"{merchant.own}/A-1", f"{merchant.own}/A-3"]
+    looked = data(cli("bulk", "run", "note", *names, "--reason", "checked", "--dry-run"))
+    assert looked["orders"] == 2
+    assert cli("bulk", "run", "note", *names, "--reason", "checked")[0] == 2
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(names)))
+    job = data(cli("bulk", "run", "note", "-", "--reason", "checked", "--yes"))
+    assert (job["state"], job["done"], job["refused"]) == ("done", 2, 0)
+    assert data(cli("bulk", "show", job["id"]))["action"] == "note"
+    assert data(cli("bulk", "run", "--resume", job["id"]))["id"] == job["id"]
+    assert {row["order"] for row in data(cli("bulk", "items", job["id"]))} == {"A-1", "A-3"}
+    assert cli("bulk", "items", job["id"], "--out", tmp_path / "what.csv")[0] == 0
+    assert "A-3" in (tmp_path / "what.csv").read_text("utf-8-sig")
+    assert job["id"] in {row["id"] for row in data(cli("bulk", "list"))}
+    assert cli("bulk", "run", "note")[0] == 2 and cli("bulk", "run", "note", "A-1")[0] == 2
+
+
+def test_an_order_is_looked_at_again_and_the_trail_tells(cli):
+    assert "changed" in data(cli("orders", "retry", "A-3"))
+    rows = data(cli("audit", "list", "--target", "/v1/orders"))
+    assert any(row["target"].endswith("/A-3/retry") for row in rows)
+
+
+def test_fixed_content_is_set_from_a_file_and_never_shown(cli, tmp_path):
+    data(cli("products", "add", "GUIDE", "--name", "指南", "--set", "kind=fixed"))
+    text = tmp_path / "guide.txt"
+    text.write_text("https://example.com/the-hidden-guide")
+    assert cli("products", "content", "GUIDE", "--set-from", text)[0] == 2
+    code, out, err = cli("products", "content", "GUIDE", "--set-from", text, "--dry-run")
+    assert code == 0 and "hidden-guide" not in out + err
+    assert data(cli("products", "content", "GUIDE", "--set-from", text, "--confirm", "GUIDE"))["job"]
+
+
 # ---------------------------------------------------------------- options and endings
 
 

@@ -6,7 +6,9 @@ tests/integration/test_cli_covers_api.py holds that every operation of the API h
 import typer
 
 from cardcourier_cli.nouns import (
+    audit,
     batches,
+    bulk,
     endpoints,
     imports,
     keys,
@@ -37,12 +39,14 @@ NOUNS = {
     "suppliers": suppliers.suppliers,
     "batches": batches.batches,
     "orders": orders.orders,
+    "bulk": bulk.bulk,
     "notifications": notifications.notifications,
     "templates": templates.templates,
     "sms": sms.sms,
     "reports": reports.reports,
     "endpoints": endpoints.endpoints,
     "unread": unread.unread,
+    "audit": audit.audit,
 }
 
 

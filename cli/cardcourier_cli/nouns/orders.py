@@ -76,6 +76,13 @@ def approve(context: Context, order: Order, shop: Shop = None, reason: Reason = 
     now.out.one(now.api.post(f"{place_of(now, order, shop)}/approve", {"reason": reason}), ("changed",))
 
 
+@orders.command("retry")
+def retry(context: Context, order: Order, shop: Shop = None) -> None:
+    """Have an order looked at again, after a mapping, an import or a fault that is mended."""
+    now = session(context)
+    now.out.one(now.api.post(f"{place_of(now, order, shop)}/retry"), ("changed",))
+
+
 @orders.command("resend")
 def resend(context: Context, order: Order, shop: Shop = None) -> None:
     """Mail the link again; at most five times a day for one order."""

@@ -1,12 +1,15 @@
 """Commands about what is sold."""
 
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cardcourier_cli.asking import Confirm, Context, Fields, Reason, Yes, fields_of, sure, sure_of
 from cardcourier_cli.client import part
+from cardcourier_cli.endings import Exit, Failed
 from cardcourier_cli.nouns import gates
 from cardcourier_cli.session import session
 
@@ -83,6 +86,31 @@ def release(
         sure(now, now.out.words("confirm_release", sku=sku), yes)
     moment = at or datetime.now(UTC).isoformat(timespec="milliseconds")
     now.out.one(now.api.change(_place(sku), {"release_at": moment}), COLUMNS)
+
+
+@products.command("content")
+def content(
+    context: Context,
+    sku: Sku,
+    file: Annotated[
+        Path | None, typer.Option("--set-from", help="Set it from this file of text; - reads stdin.")
+    ] = None,
+    confirm: Confirm = None,
+) -> None:
+    """What is known of a fixed product's content, which is never shown; or set what every buyer gets.
+
+    Setting asks for the SKU again: buyers from now on get the new text, who has one keeps it.
+    """
+    now = session(context)
+    place = f"{_place(sku)}/content"
+    if file is None:
+        now.out.one(now.api.get(place), ("sku", "version", "last4", "set_at", "by"))
+        return
+    if str(file) != "-" and not file.is_file():
+        raise Failed(now.out.words("no_file", path=file), Exit.USAGE)
+    text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    sure_of(now, sku, confirm)
+    now.out.one(now.api.put(place, {"text": text}), ("job", "state"))
 
 
 @products.command("pause")
