@@ -12,8 +12,14 @@ from tests.rules.reading import ROOT
 
 DOCUMENT = json.loads((ROOT / "docs/openapi.json").read_text("utf-8"))
 
-# Bodies for what names nothing in its address, for the things that are the caller's own.
-OWN = [("PATCH", "/v1/tenant", {"name": "N"})]
+# What every tenant has, whoever they are: edits of it with bodies, and the one read with a longer address.
+TEXT = "/v1/templates/mail/delivered/en"
+OWN = [
+    ("PATCH", "/v1/tenant", {"name": "N"}),
+    ("PUT", TEXT, {"parts": {"subject": "Here it is"}}),
+    ("DELETE", TEXT, None),
+    ("PUT", "/v1/sms", {"provider": "none"}),
+]
 # What is made at the moment it is asked for: links to files, and the buyer's, which lives from now on.
 MOVING = {"/v1/reports/{report}", "/v1/orders/{shop}/A-1/link"}
 EDITS = ("PATCH", "PUT", "DELETE")
@@ -30,7 +36,7 @@ def described(*methods):
 
 def reads():
     """Every GET with an address that leads somewhere in the house."""
-    named = {path for method, path, _, _ in NAMED if method == "GET"}
+    named = {TEXT} | {path for method, path, _, _ in NAMED if method == "GET"}
     lists = {path for _, path in described("GET") if "{" not in path}
     return sorted(named) + sorted(f"{path}?q=A-1" if path.endswith("/search") else path for path in lists)
 
