@@ -235,6 +235,34 @@ def test_events_reach_an_endpoint_and_are_replayed(walk, folder):
         walk.api("DELETE", hook)
 
 
+def test_many_orders_are_acted_on_at_once(walk):
+    walk.import_cards(codes(6), upload=False)
+    for order in ("G-1", "G-2"):
+        walk.pay(order, ("MONTH", 1))
+    link = walk.api("GET", f"/orders/{walk.shop['id']}/G-1/link")
+    walk.browse("POST", "/r/" + link["url"].rpartition("/r/")[2] + "/reveal")
+    walk.cloud.wait_idle()
+    orders = [{"shop": walk.shop["id"], "order": order} for order in ("G-1", "G-2", "none")]
+
+    for action, refused in {
+        "note": 1,
+        "resend": 1,
+        "retry": 1,
+        "replace": 2,
+        "approve": 1,
+        "cancel": 1,
+    }.items():
+        body = {"action": action, "reason": "recall", "orders": orders}
+        assert walk.api("POST", "/bulk/preview", body)["orders"] == 3
+        job = walk.api("POST", "/bulk", body)["id"]
+        walk.cloud.wait_idle()
+        done = walk.api("GET", f"/bulk/{job}")
+        assert (done["state"], done["refused"]) == ("done", refused), (action, done)
+        assert len(walk.api("GET", f"/bulk/{job}/items")["items"]) == 3
+    assert walk.api("GET", "/bulk")["items"] and walk.api("GET", "/users")["items"] == []
+    assert walk.api("GET", "/audit")["items"]
+
+
 def test_reports_are_made_and_fetched(walk):
     for report, kind in (("R1", "xlsx"), ("R4", "csv")):
         wanted = {"report": report, "from": "2026-01-01", "to": "2026-12-31", "format": kind}
