@@ -33,6 +33,7 @@ from tests.integration.shop import (
     shopify_order,
     still,
 )
+from tests.unit.test_uploads import book, packed
 
 TABLES = ("MAIN_TABLE", "VAULT_TABLE", "JOURNAL_TABLE", "VIEWS_TABLE")
 BUCKETS = ("REPORT_BUCKET", "SEAL_BUCKET")
@@ -69,6 +70,8 @@ def everything(merchant, listener):
     merchant.sell("MONTH", cards=4)
     merchant.sell("FILM", release_at=now_ms() + 86_400_000)
     imported = import_cards(owner, [f"IMPORTED-{n}-{merchant.key.hex()[:8].upper()}" for n in range(3)])
+    for kind in ("xlsx", "zip"):
+        imported += upload_cards(owner, kind, merchant.key.hex()[8:16].upper())
     merchant.pay("A-1", ("MONTH", 2), ("FILM", 1), buyer=buyer)
     merchant.pay("A-1", ("MONTH", 2), buyer=buyer)
     merchant.pay("A-2", ("MONTH", 9), buyer=buyer)
@@ -113,6 +116,25 @@ def import_cards(owner, codes):
     done = owner.get(f"/v1/imports/{job['id']}").json
     assert done["state"] == "committed", done
     return codes
+
+
+def upload_cards(owner, kind, salt):
+    """A workbook, alone or in an archive, of which a row is refused and the rest is undone."""
+    codes = [f"{kind.upper()}FILE-{n}-{salt}" for n in range(9)]
+    file = book([["卡密", "有效期"], *([code, "2099-12-31"] for code in codes[:8]), [codes[8], "2001-01-01"]])
+    job = owner.post("/v1/imports", {"sku": "FILM", "file_name": f"cards.{kind}"}).json
+    data = packed(("卡.xlsx", file)) if kind == "zip" else file
+    wiring.objects().put_bytes(os.environ["IMPORT_BUCKET"], f"imports/{tenant_of(owner)}/{job['id']}", data)
+    for step, body in (("preview", None), ("commit", None), ("undo", {"reason": f"broken: {codes[0]}"})):
+        assert owner.post(f"/v1/imports/{job['id']}/{step}", body).status < 300
+        owner.cloud.wait_idle()
+    done = owner.get(f"/v1/imports/{job['id']}").json
+    assert (done["state"], done["counts"]["expired"], done["voided"]) == ("undone", 1, 8), done
+    return codes
+
+
+def tenant_of(owner):
+    return owner.get("/v1/me").json["tenant"]
 
 
 def buyers_come(merchant, code):
@@ -196,6 +218,11 @@ def objects(cloud):
         for found in s3.list_objects_v2(Bucket=os.environ[bucket]).get("Contents", []):
             raw = s3.get_object(Bucket=os.environ[bucket], Key=found["Key"])["Body"].read()
             yield found["Key"], text_of(raw)
+    # Card files hold cards until they are removed; the rows that were left out lie beside them, masked.
+    for found in s3.list_objects_v2(Bucket=os.environ["IMPORT_BUCKET"]).get("Contents", []):
+        if found["Key"].endswith(".rejected.csv"):
+            raw = s3.get_object(Bucket=os.environ["IMPORT_BUCKET"], Key=found["Key"])["Body"].read()
+            yield found["Key"], text_of(raw)
 
 
 def forms(secret):
@@ -247,6 +274,7 @@ def test_the_scan_looks_everywhere(flow):
     looked_at = {place.partition(" ")[0] for place, text in kept if text}
     assert looked_at >= {*TABLES, "queue", "log", "heard"}
     assert any(place.endswith(".csv") for place, _ in kept)
+    assert any(place.endswith(".rejected.csv") and "E_EXPIRED" in text for place, text in kept)
     kinds = {json.loads(body).get("kind", "report") for body in bodies}
     assert kinds >= {"order", "room", "deliver", "again", "commit", "report", "event"}
     states = {state for order in ("A-1", "A-2", "A-3") for state in merchant.states(order).values()}
