@@ -60,6 +60,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         if sample := _sample(record):
             _send_sample(sample, record["messageId"])
             return
+        body = json.loads(record["body"])
+        if isinstance(body, dict) and body.get("kind") == "buyer":
+            done = wiring.buyer_worker().run(str(body["tenant"]), str(body["job"]), context.aws_request_id)
+            return logger.info("buyer's wish done", job=done.id, wish=done.data["wish"])
         asked = _read(record)
         # A second message of the same batch asks for what was just done.
         if wanted.pop(asked, "done") == "done":

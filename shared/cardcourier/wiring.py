@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from cardcourier.services.announcing import Announcer
     from cardcourier.services.auditing import Auditor
     from cardcourier.services.bulk_jobs import BulkDesk
+    from cardcourier.services.buyers import BuyersDesk, BuyerWorker
     from cardcourier.services.delivering import Deliverer
     from cardcourier.services.draining import Drainer
     from cardcourier.services.following import Dispatcher, Projector
@@ -1006,6 +1007,26 @@ def bulk_runner() -> BulkRunner:
     from cardcourier.services.running_bulk import BulkRunner
 
     return BulkRunner(bulk_table(), lambda at: replace(order_actions(), clock=lambda: at), now_ms)
+
+
+@cache
+def buyers_desk() -> BuyersDesk:
+    from cardcourier.services.buyers import BuyersDesk
+
+    queue_of_work = queue(settings().delivery_queue)
+    files = bucket(settings().report_bucket)
+    return BuyersDesk(finder(), orders(), merchants(), queue_of_work, files, now_ms)
+
+
+@cache
+def buyer_worker() -> BuyerWorker:
+    from cardcourier.adapters.buyer_records import BuyerRecords
+    from cardcourier.adapters.tables.stock_entry import ImportDocuments
+    from cardcourier.services.buyers import BuyerWorker
+
+    records = BuyerRecords(main_table(), table(settings().views_table), contacts(), links())
+    write = bucket(settings().report_bucket).write
+    return BuyerWorker(ImportDocuments(catalogue_table()), records, write, now_ms)
 
 
 @cache

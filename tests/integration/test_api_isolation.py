@@ -19,6 +19,7 @@ WHY = {"reason": "r"}
 
 # Routes that name something: what a stranger sends, and the answer.
 NAMED = [
+    ("GET", "/v1/buyers/{report}", None, 404),
     ("GET", "/v1/shops/{shop}", None, 404),
     ("PATCH", "/v1/shops/{shop}", {"name": "stolen"}, 404),
     ("POST", "/v1/shops/{shop}/secrets", {"generate": True}, 404),

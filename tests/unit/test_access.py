@@ -16,10 +16,10 @@ NOON = 1_790_000_000_000
 RIGHTS = {
     "owner": "orders:read orders:act stock:read stock:import cards:replace products:write shops:write "
     "shops:secrets sales:pause notifications:write reports:read reports:run webhooks:read webhooks:write "
-    "keys:write team:write settings:write audit:read audit:own",
+    "keys:write team:write settings:write audit:read audit:own buyers:export buyers:erase",
     "manager": "orders:read orders:act stock:read stock:import cards:replace products:write shops:write "
     "shops:secrets sales:pause notifications:write reports:read reports:run webhooks:read webhooks:write "
-    "audit:own",
+    "audit:own buyers:export",
     "stock": "orders:read stock:read stock:import products:write",
     "support": "orders:read orders:act stock:read cards:replace",
     "finance": "orders:read stock:read reports:read reports:run webhooks:read",

@@ -18,10 +18,12 @@ _MANAGES = _READS | {
     "reports:run",
     "webhooks:read",
     "webhooks:write",
+    "buyers:export",
 }
 
 ROLES: dict[str, frozenset[str]] = {
-    "owner": _MANAGES | {"keys:write", "team:write", "settings:write", "audit:read", "audit:own"},
+    "owner": _MANAGES
+    | {"buyers:erase", "keys:write", "team:write", "settings:write", "audit:read", "audit:own"},
     "manager": _MANAGES | {"audit:own"},
     "stock": _READS | {"stock:import", "products:write"},
     "support": _READS | {"orders:act", "cards:replace"},
@@ -45,6 +47,7 @@ _MANAGED = _MANAGES - {
     "notifications:write",
     "webhooks:read",
     "webhooks:write",
+    "buyers:export",
 }
 _IN_0_1_0: dict[str, frozenset[str]] = {
     "owner": _MANAGED | {"keys:write"},

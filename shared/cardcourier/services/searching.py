@@ -13,6 +13,7 @@ from cardcourier.domain.tokens import Token, read_code
 from cardcourier.errors import Refused
 
 MOST = 25
+MOST_OF_A_BUYER = 501
 _BETWEEN = re.compile(r"\s*(?:-{3,}|[\s,|])\s*")
 LONGEST = 2_200
 """Characters of the longest card, its number and something between them."""
@@ -78,6 +79,17 @@ class Finder:
         return [
             Hit(headers[key], _exactly(headers[key], text, by)) for key, by in found.items() if key in headers
         ][:MOST]
+
+    def orders_of(self, tenant: str, text: str) -> list[Header]:
+        """Every order of a buyer, by e-mail address, telephone or order number. Raises Refused."""
+        text = text.strip()
+        if not 3 <= len(text) <= LONGEST:
+            raise Refused("bad_query", f"A buyer is named by 3 to {LONGEST} characters.")
+        digest = self.fingerprints.search(tenant, text)
+        found = dict.fromkeys(key for key, _ in self._by_order(tenant, text))
+        found |= dict.fromkeys(self.views.search(tenant, digest, MOST_OF_A_BUYER))
+        headers = self.orders.headers(key for key in found if key.tenant == tenant)
+        return [header for key, header in headers.items() if digest in header.search or key.order == text]
 
     def _candidates(self, tenant: str, text: str) -> Iterator[tuple[OrderKey, str]]:
         yield from self._by_order(tenant, text)

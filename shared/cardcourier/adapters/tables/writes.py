@@ -161,6 +161,20 @@ class Table:
             wanted = answer.get("UnprocessedItems", {}).get(self.name, []) + wanted
         raise Unavailable("table_busy", "The table did not take all items; try again.")
 
+    def delete_many(self, keys: Iterable[Key]) -> None:
+        """Remove items without a condition: only for what nobody puts again."""
+        wanted = [{"DeleteRequest": {"Key": _key(key)}} for key in keys]
+        for _ in range(ROUNDS + len(wanted) // BATCH_WRITE):
+            if not wanted:
+                return
+            page, wanted = wanted[:BATCH_WRITE], wanted[BATCH_WRITE:]
+            try:
+                answer = self.client.batch_write_item(RequestItems={self.name: page})
+            except (BotoCoreError, ClientError) as error:
+                unavailable(error)
+            wanted = answer.get("UnprocessedItems", {}).get(self.name, []) + wanted
+        raise Unavailable("table_busy", "The table did not remove all items; try again.")
+
     def query(self, condition: Condition, **options: Any) -> Iterator[Item]:
         """All items that match, page after page. `options` are those of the API's Query."""
         request = self.query_request(condition, **options)
