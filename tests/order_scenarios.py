@@ -322,6 +322,38 @@ def two_buyers_one_card(world):
     world.pay(OTHER, ("a", 1), at=NOON + 2)
 
 
+def fixed(world, cards=1, quantity=2, **pay):
+    world.sell("A", cards, kind="fixed")
+    world.sell("B", 6)
+    world.map("a", ("A", 1))
+    world.pay(KEY, ("a", quantity), **pay)
+
+
+def fixed_allocated(world):
+    fixed(world)
+    world.run(KEY)
+
+
+def fixed_without_content(world):
+    fixed(world, cards=0, quantity=1)
+
+
+def fixed_waiting(world):
+    fixed_without_content(world)
+    world.run(KEY)
+    world.stock("A", 1)
+
+
+def fixed_held(world):
+    fixed(world, amount=1)
+    world.run(KEY)
+
+
+def fixed_bundle(world):
+    fixed(world, quantity=1)
+    world.map("a", ("B", 1), ("A", 2))
+
+
 # -- all of them --------------------------------------------------------------------------------------
 
 scenario(one_of_two_cards, a_pass)
@@ -450,3 +482,17 @@ scenario(paused_and_sold_out, import_of_two, the_back_room, resume, the_paused_r
 scenario(held_waiting, pause, approval, a_pass)
 scenario(presale_waiting, pause, a_pass, known=True)
 scenario(unmapped_waiting, pause, mapped, a_pass)
+scenario(fixed, a_pass)
+scenario(fixed, full_refund, a_pass)
+scenario(fixed, a_pass, reveal, refund_of_one, a_pass)
+scenario(fixed, import_of_two, a_pass)
+scenario(fixed_allocated, refund_of_one, a_pass)
+scenario(fixed_allocated, reveal, refund_of_one, a_pass)
+scenario(fixed_allocated, import_of_two, delivery, full_refund, a_pass)
+scenario(fixed_without_content, a_pass)
+scenario(fixed_without_content, import_of_two, the_back_room)
+scenario(fixed_without_content, a_pass, full_refund, a_pass)
+scenario(fixed_waiting, the_back_room)
+scenario(fixed_waiting, full_refund, a_pass, known=True)
+scenario(fixed_held, approval, a_pass)
+scenario(fixed_bundle, refund_of_the_first, a_pass)

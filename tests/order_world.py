@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from cardcourier.domain.cards import use_id
-from cardcourier.domain.catalogue import Listing, Product, Shop, Tenant
+from cardcourier.domain.cards import is_content, use_id
+from cardcourier.domain.catalogue import Content, Listing, Product, Shop, Tenant
 from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
 from cardcourier.domain.gates import Gate as SalesGate
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Unit, slots
@@ -137,6 +137,10 @@ class MemoryStore:
     def tombstone(self, unit, actor):
         return self._put(unit, due=None)
 
+    def _taken(self, pool, marker):
+        """Whether the marker was there and is gone now; of fixed content there is none to take."""
+        return pool is None or self.pool.pop(self._marker_place(pool, marker), None) is not None
+
     def _marker_place(self, pool, marker):
         return pool.sku, pool.epoch, marker.shard, f"{marker.bucket}#{marker.card}"
 
@@ -144,7 +148,7 @@ class MemoryStore:
         old = self.by_name.get(self._place(unit))
         if old is not None:
             return old if old.card == marker.card else Lost(old)
-        if self.pool.pop(self._marker_place(pool, marker), None) is None:
+        if not self._taken(pool, marker):
             return MarkerLost(gone=True)
         return self._put(replace(unit, due=None))
 
@@ -152,7 +156,7 @@ class MemoryStore:
         old = self.by_name[self._place(seen)]
         if old.state is not seen.state or old.card:
             return old if old.card == marker.card else Lost(old)
-        if self.pool.pop(self._marker_place(pool, marker), None) is None:
+        if not self._taken(pool, marker):
             return MarkerLost(gone=True)
         self._move(old, unit, actor, **_card_of(unit), room=None, ref="", due=actor.now + GRACE)
         return unit
@@ -183,9 +187,10 @@ class MemoryStore:
         old = self.by_name[self._place(seen)]
         if old.state not in UNSEEN or old.card != seen.card or old.exposed:
             return Lost(old)
-        place = self._marker_place(pool, marker)
-        assert place not in self.pool
-        self.pool[place] = marker
+        if pool is not None:
+            place = self._marker_place(pool, marker)
+            assert place not in self.pool
+            self.pool[place] = marker
         self._move(old, unit, actor, card="", gen=unit.gen, due=None)
         return unit
 
@@ -209,7 +214,7 @@ class MemoryStore:
         old = self.by_name[self._place(seen)]
         if old.state not in HELD_CARD or old.card != seen.card or not old.exposed:
             return old if old.card == marker.card else Lost(old)
-        if self.pool.pop(self._marker_place(pool, marker), None) is None:
+        if not self._taken(pool, marker):
             return MarkerLost(gone=True)
         self.burnt_cards.append(old.card)
         changes = {**_card_of(unit), "gen": unit.gen, "exposed_at": None, "due": actor.now + GRACE}
@@ -272,9 +277,15 @@ class Catalogue:
     mapping: dict = field(default_factory=dict)
     tenant_: Tenant = field(default_factory=lambda: Tenant(id=TENANT, name="Acme"))
     gate_: SalesGate | None = None
+    contents: dict = field(default_factory=dict)
 
     def view(self):
-        return replace(self, products=dict(self.products), mapping=dict(self.mapping))
+        return replace(
+            self, products=dict(self.products), mapping=dict(self.mapping), contents=dict(self.contents)
+        )
+
+    def content(self, tenant, sku):
+        return self.contents.get(sku)
 
     def gate(self):
         return self.gate_
@@ -427,7 +438,10 @@ class World:
         self.catalogue.products[sku] = replace(self.catalogue.products[sku], **changes)
 
     def stock(self, sku, cards):
+        """New cards, or of a product with fixed content, if there are any, new content."""
         product = self.catalogue.products[sku]
+        if product.kind == "fixed":
+            return self.set_content(sku) if cards else None
         for _ in range(cards):
             card = f"c1{sku.lower()}{len(self.cards):04d}"
             if product.kind == "shared":
@@ -447,6 +461,20 @@ class World:
             catalogue.shop_ = replace(catalogue.shop_, paused=reason)
         else:
             self.change_product(what, paused=reason)
+
+    def set_content(self, sku):
+        before = self.catalogue.contents.get(sku)
+        version = before.version + 1 if before else 1
+        self.catalogue.contents[sku] = Content(
+            tenant=TENANT,
+            sku=sku,
+            card=f"t1{sku.lower()}{version}",
+            batch="b1",
+            last4="",
+            version=version,
+            at=version,
+            by="mei",
+        )
 
     def map(self, item, *rows):
         self.catalogue.mapping[item] = rows
@@ -548,7 +576,10 @@ class World:
         dump = self.store.dump()
         homes = [(marker.card, sku) for sku, marker in dump.markers]
         homes += [(unit.card, unit.sku) for unit in dump.units if unit.card]
-        homes += [(card, self.cards[card]) for card in dump.burnt]
+        homes += [(card, self.cards.get(card, "")) for card in dump.burnt]
+        pieces = [card for card, _ in homes if is_content(card)]
+        assert len(pieces) == len(set(pieces)), "a piece of a content has one home"
+        homes = [home for home in homes if not is_content(home[0])]
         assert sorted(homes) == sorted(self.cards.items()), "every card has one home, under its own product"
         assert not self.shown & {marker.card for _, marker in dump.markers}, "a shown card can be sold again"
         for unit in dump.units:
@@ -681,7 +712,7 @@ class World:
         product = self.catalogue.products.get(unit.sku)
         closed = bool(product and product.release_at and product.release_at > self.now)
         gate = closed_for(self.catalogue, TENANT, MAIN.id, product)
-        sold_out = all(sku != unit.sku for sku, _ in dump.markers)
+        sold_out = unit.sku not in self.catalogue.contents and all(sku != unit.sku for sku, _ in dump.markers)
         reasons = {
             Room.MAP: not self.catalogue.listings("", "", line.item, line.variant),
             Room.AMOUNT: not header.approved,

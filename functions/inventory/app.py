@@ -1,4 +1,4 @@
-"""The import queue: look a card file through, bring its cards into stock, or take what is left off sale."""
+"""The import queue: look a card file through, bring in its cards, take them off sale; seal fixed content."""
 
 import json
 from typing import Any
@@ -42,6 +42,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _work(body: dict[str, str], rid: str, until: int) -> Job:
     if body["kind"] == "preview":
         return importer.preview(body["tenant"], body["job"], rid)
+    if body["kind"] == "content":
+        return wiring.content_sealer().seal(body["tenant"], body["job"], rid)
     if body["kind"] == "undo":
         return undoer.undo(body["tenant"], body["job"], rid, until)
     return importer.commit(body["tenant"], body["job"], rid, until)

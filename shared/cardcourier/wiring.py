@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from cardcourier.services.buyers import BuyersDesk, BuyerWorker
     from cardcourier.services.delivering import Deliverer
     from cardcourier.services.draining import Drainer
+    from cardcourier.services.fixed_content import ContentDesk, ContentSealer
     from cardcourier.services.following import Dispatcher, Projector
     from cardcourier.services.handling_orders import OrderActions
     from cardcourier.services.importing import Importer
@@ -590,6 +591,22 @@ def pace(pool: Pool) -> Pace:
 
 
 @cache
+def content_sealer() -> ContentSealer:
+    from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
+    from cardcourier.services.fixed_content import ContentSealer
+
+    return ContentSealer(
+        documents=ImportDocuments(catalogue_table()),
+        stock=StockEntryTable(main_table(), table(settings().vault_table)),
+        keys=key_ring(),
+        files=objects(),
+        bucket=settings().import_bucket,
+        restock=orders_queue(),
+        clock=now_ms,
+    )
+
+
+@cache
 def undoer() -> Undoer:
     from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
     from cardcourier.adapters.tables.stock_exit import StockExitTable
@@ -898,6 +915,13 @@ def import_desk() -> ImportDesk:
     from cardcourier.services.importing_jobs import ImportDesk
 
     return ImportDesk(merchants(), bucket(settings().import_bucket), queue(settings().import_queue), now_ms)
+
+
+@cache
+def content_desk() -> ContentDesk:
+    from cardcourier.services.fixed_content import ContentDesk
+
+    return ContentDesk(merchants(), bucket(settings().import_bucket), queue(settings().import_queue), now_ms)
 
 
 @cache

@@ -34,6 +34,8 @@ NAMED = [
     ("PUT", "/v1/shops/{shop}/listings", {"item": "i", "not_ours": True}, 404),
     ("DELETE", "/v1/shops/{shop}/listings?item=i", None, 404),
     ("GET", "/v1/products/{sku}", None, 404),
+    ("GET", "/v1/products/{sku}/content", None, 404),
+    ("PUT", "/v1/products/{sku}/content", {"text": "stolen"}, 404),
     ("PATCH", "/v1/products/{sku}", {"name": "stolen"}, 404),
     ("GET", "/v1/keys/{key}", None, 404),
     ("DELETE", "/v1/keys/{key}", None, 404),

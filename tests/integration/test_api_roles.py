@@ -40,6 +40,8 @@ MATRIX = {
     ("POST", "/v1/products"): STOCKS,
     ("GET", "/v1/products/<sku>"): EVERYONE,
     ("PATCH", "/v1/products/<sku>"): STOCKS,
+    ("GET", "/v1/products/<sku>/content"): EVERYONE,
+    ("PUT", "/v1/products/<sku>/content"): STOCKS,
     **{
         ("POST", f"/v1/{what}/{act}"): "owner manager"
         for what in ("shops/<shop>", "products/<sku>", "tenant")

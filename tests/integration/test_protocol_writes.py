@@ -579,6 +579,70 @@ class TestViewAgain:
         assert lost.old.viewers == ("new",)
 
 
+class TestFixedContent:
+    """W6, W9, W13 and W16 of a piece that has no marker."""
+
+    piece = replace(marker(), card="t1content.piece")
+
+    def given(self, ground):
+        unit = holding(new_unit(), self.piece)
+        assert isinstance(ground.allocate_new(unit, self.piece, None, ME), Unit)
+        return ground.unit(KEY, "l1", 1)
+
+    def test_a_new_unit_gets_its_piece(self, ground):
+        unit = self.given(ground)
+        assert (unit.state, unit.card) == (State.ALLOCATED, "t1content.piece")
+        assert ground.raw()["c"] == {"S": "C#acme#t1content.piece"}
+        again = ground.unchanged_by(lambda: self.given(ground))
+        assert again == unit, "its own earlier success"
+
+    def test_a_unit_that_holds_something_else_keeps_it(self, ground):
+        seen = ground.holds()
+        lost = ground.unchanged_by(
+            lambda: ground.allocate_new(holding(new_unit(), self.piece), self.piece, None, ME)
+        )
+        assert lost.old.card == seen.card
+
+    def test_one_that_waits_gets_it_with_a_timer_of_its_own(self, ground):
+        seen = ground.waits()
+        assert isinstance(
+            ground.allocate_waiting(seen, holding(seen, self.piece), self.piece, None, ME), Unit
+        )
+        assert ground.raw()["d"]["S"].startswith("D#DELIV#")
+
+    def test_one_that_was_ended_meanwhile_gets_nothing(self, ground):
+        seen = ground.waits()
+        ground.end_waiting(seen, gone(seen, State.CANCELLED), YOU)
+        taken = ground.unchanged_by(
+            lambda: ground.allocate_waiting(seen, holding(seen, self.piece), self.piece, None, ME)
+        )
+        assert taken.old.state is State.CANCELLED
+
+    def test_unseen_it_goes_nowhere_and_seen_it_does_not_go(self, ground):
+        seen = self.given(ground)
+        shown = replace(seen, state=State.REVEALED, views=1, viewers=("v",))
+        ground.expose(seen, shown, YOU)
+        lost = ground.unchanged_by(
+            lambda: ground.return_card(seen, gone(seen, State.RETURNED), self.piece, None, ME)
+        )
+        assert lost.old.exposed
+        ground.clear()
+        seen = self.given(ground)
+        assert isinstance(ground.return_card(seen, gone(seen, State.RETURNED), self.piece, None, ME), Unit)
+        assert (ground.unit(KEY, "l1", 1).card, ground.dump().markers) == ("", [])
+
+    def test_a_replacement_burns_the_old_piece(self, ground):
+        seen = self.given(ground)
+        ground.expose(seen, replace(seen, state=State.REVEALED, views=1, viewers=("v",)), YOU)
+        seen = ground.unit(KEY, "l1", 1)
+        newer = replace(self.piece, card="t1newer.piece")
+        new = holding(replace(seen, gen=1, exposed_at=None, views=0, viewers=()), newer)
+        assert isinstance(ground.replace(seen, new, newer, None, ME), Unit)
+        assert ground.dump().burnt == ["t1content.piece"]
+        lost = ground.unchanged_by(lambda: ground.replace(seen, new, replace(newer, card="t1x.y"), None, ME))
+        assert lost.old.card == "t1newer.piece"
+
+
 class TestReopen:
     def test_nobody_has_looked_and_days_begin_now(self, ground):
         seen = ground.shown()
@@ -764,6 +828,15 @@ def change_room(ground, held, actor, _=1):
     return ground.change_room(seen, moved, header, actor)
 
 
+def allocate_piece(ground, actor):
+    piece = TestFixedContent.piece
+    return ground.allocate_new(replace(holding(new_unit(), piece), at=actor.now), piece, None, actor)
+
+
+def give_back_piece(ground, seen, actor, _=1):
+    return ground.return_card(seen, gone(seen, State.RETURNED), TestFixedContent.piece, None, actor)
+
+
 def give_back(ground, seen, actor, _=1):
     return ground.return_card(seen, gone(seen, State.RETURNED), marker(), POOL, actor)
 
@@ -804,6 +877,8 @@ WRITES = [
     ),
     Write("W9", waits_with_stock, allocate_waiting),
     Write("W10", held_and_paid, change_room),
+    Write("W6 fixed", lambda g: None, lambda g, _, a, n=1: allocate_piece(g, a), again=True),
+    Write("W13 fixed", lambda g: TestFixedContent().given(g), give_back_piece),
     Write("W11", lambda g: None, lambda g, _, a, n=1: g.tombstone(new_unit(1, State.CANCELLED), a)),
     Write("W12", lambda g: g.waits(), lambda g, s, a, n=1: g.end_waiting(s, gone(s, State.CANCELLED), a)),
     Write("W13", lambda g: g.holds(), give_back),

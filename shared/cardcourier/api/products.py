@@ -18,7 +18,7 @@ routes = Routes("products")
 Steps = Annotated[list[LongText], Field(max_length=20)]
 Name = Annotated[Text, Field(min_length=1)]
 Policy = Literal["repeat", "proof", "once"]
-Kind = Literal["unique", "shared"]
+Kind = Literal["unique", "shared", "fixed"]
 Display = Literal["link", "masked", "direct"]
 Characters = Annotated[int, Field(ge=0, le=4, strict=True)]
 Minutes = Annotated[int, Field(ge=1, le=1440, strict=True)]
@@ -40,8 +40,9 @@ class Mask(Shape):
 class NewProduct(Shape):
     """`issuer` is who redeems the cards: within one issuer a card exists once. It stays as it is.
 
-    `kind` is `unique` (each card is sold once) or `shared` (each card is sold as often as it has uses, and
-    all its buyers see the same code). It stays as it is once cards were imported.
+    `kind` is `unique` (each card is sold once), `shared` (each card is sold as often as it has uses, and all
+    its buyers see the same code) or `fixed` (every buyer gets the same content). It stays as it is once
+    cards were imported or content was set.
 
     `policy` is `repeat` (the link shows the card again), `proof` (a pick-up code is asked for first) or
     `once` (the browser that opens it first may look again for `grace_minutes`, and after that nobody).

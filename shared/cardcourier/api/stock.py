@@ -16,13 +16,15 @@ routes = Routes("stock")
 class StockShape(Shape):
     """So often can it be sold; those with a release time in the future wait for it.
 
-    `available` counts cards, and of a `shared` product the uses left of `cards`.
+    `available` counts cards, and of a `shared` product the uses left of `cards`. The content of a
+    `fixed` product, once it is set, counts as one and is `unlimited`.
     """
 
     sku: str
     name: str
     kind: str
     available: int
+    unlimited: bool
     cards: int
     release_at: Moment | None
 
@@ -80,6 +82,7 @@ def stock(limit: Limit = 20, cursor: Cursor = None) -> List[StockShape]:
             name=found.product.name,
             kind=found.product.kind,
             available=found.available,
+            unlimited=found.unlimited,
             cards=found.cards,
             release_at=found.product.release_at,
         )

@@ -2,13 +2,18 @@
 
     c1<26 letters>            a card: one row of the vault, sold once
     c1<26 letters>.<00001>    one use of a shared card: sold once itself, opened as the card
+    t1<26 letters>            fixed content: one row of the vault, the same for every buyer
+    t1<26 letters>.<piece>    what one unit holds of it, opened as the content
 
 A card in the clear exists only between the vault and the answer that shows it.
 """
 
+from base64 import b32encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 
+CONTENT = "t1"
 MOST_USES = 10_000
 """Of one shared card. Five digits keep its uses in order."""
 
@@ -25,6 +30,24 @@ def uses_of(card: str, uses: int) -> Iterator[str]:
 def base_of(card: str) -> str:
     """The card that the vault knows, for a card or one of its uses."""
     return card.partition(".")[0]
+
+
+def content_id(tenant: str, job: str) -> str:
+    """The name of the content that a job brought: its repeats give the same."""
+    return CONTENT + _letters(f"{tenant}/{job}")
+
+
+def piece_id(content: str, unit: str) -> str:
+    """What a unit holds of a content, by all that names the unit."""
+    return f"{content}.{_letters(unit)}"
+
+
+def is_content(card: str) -> bool:
+    return card.startswith(CONTENT)
+
+
+def _letters(text: str) -> str:
+    return b32encode(sha256(text.encode()).digest()).decode().lower()[:26]
 
 
 def is_use(card: str) -> bool:

@@ -83,7 +83,8 @@ class Shop:
 class Product:
     """What is sold, by SKU. `release_at` (epoch ms) in the future makes it a presale.
 
-    `kind` is `unique` (each card is sold once) or `shared` (each card is sold as often as it has uses).
+    `kind` is `unique` (each card is sold once), `shared` (each card is sold as often as it has uses) or
+    `fixed` (every buyer gets the same content).
     `policy` is the reveal policy: `repeat`, `proof` or `once`. `max_views` counts per unit within
     `view_days`; a card shown `once` may be looked at again in the same browser for `grace_minutes`.
 
@@ -120,6 +121,23 @@ class Product:
     display: str = "link"
     mask: tuple[int, int] = (0, 4)
     hide_after_reveal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What every buyer of a product of kind `fixed` gets, sealed in the vault as `card` of its own batch.
+
+    `at` is when it was ordered (epoch ms): a later order is never replaced by an earlier one.
+    """
+
+    tenant: str
+    sku: str
+    card: str
+    batch: str
+    last4: str
+    version: int
+    at: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from cardcourier.domain.catalogue import Listing, Product, Shop, Tenant
+from cardcourier.domain.cards import is_content, piece_id
+from cardcourier.domain.catalogue import Content, Listing, Product, Shop, Tenant
 from cardcourier.domain.gates import Closed, Gate
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Part, Slot, Unit, choose_stops, slots
 from cardcourier.domain.policy import line_hold, order_hold
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
 from cardcourier.domain.states import DRIVEN, HANDED_OVER, Room, State
-from cardcourier.domain.stock import Marker
+from cardcourier.domain.stock import NEVER, Marker
 from cardcourier.domain.waiting import FRESH
 from cardcourier.errors import Unavailable
 from cardcourier.services.gates import closed_for
@@ -26,6 +27,7 @@ RECHECK = {Room.BACK: 60_000, Room.MAP: 600_000, Room.PRE: 600_000, Room.PAUSE: 
 """Milliseconds until the sweeper looks at a room again, if nothing opens it before."""
 
 Plan = tuple[Part, ...]
+Take = Callable[[Unit, Marker, Pool | None], Unit | MarkerLost | Lost]
 
 
 class Orders(Protocol):
@@ -37,17 +39,17 @@ class Orders(Protocol):
     def choose(self, header: Header, stops: frozenset[str], actor: Actor) -> bool: ...
     def clear_timer(self, key: OrderKey, ver: int) -> bool: ...
     def allocate_new(
-        self, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+        self, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
     ) -> Unit | MarkerLost | Lost: ...
     def allocate_waiting(
-        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
     ) -> Unit | MarkerLost | Lost: ...
     def park(self, unit: Unit, paid_at: int, actor: Actor) -> Unit | Lost: ...
     def tombstone(self, unit: Unit, actor: Actor) -> Unit | Lost: ...
     def change_room(self, seen: Unit, unit: Unit, header: Header, actor: Actor) -> bool: ...
     def end_waiting(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
     def return_card(
-        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
     ) -> Unit | Lost: ...
     def burn(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
     def room(self, tenant: str, room: Room, ref: str) -> int | None: ...
@@ -62,6 +64,7 @@ class Catalogue(Protocol):
     def shop(self, shop: str) -> Shop: ...
     def find_shop(self, shop: str) -> Shop | None: ...
     def product(self, tenant: str, sku: str) -> Product | None: ...
+    def content(self, tenant: str, sku: str) -> Content | None: ...
     def listings(self, tenant: str, shop: str, item: str, variant: str) -> Sequence[Listing]: ...
 
 
@@ -292,8 +295,13 @@ class _Pass:
         return self._rehouse(seen, replace(named, state=state, room=room, ref=named.sku, why="released"))
 
     def _pick(
-        self, product: Product, unit: Unit, take: Callable[[Unit, Marker, Pool], Unit | MarkerLost | Lost]
+        self,
+        product: Product,
+        unit: Unit,
+        take: Take,
     ) -> Unit | Lost:
+        if product.kind == "fixed":
+            return self._give_content(product, unit, take)
         pool = pool_of(product)
 
         def offer(marker: Marker) -> Unit | MarkerLost | Lost:
@@ -305,6 +313,22 @@ class _Pass:
                 return Lost(now) if now is not None and not now.waiting else MarkerLost(gone=False)
 
         return self.tools.picker.pick(pool, offer)
+
+    def _give_content(
+        self,
+        product: Product,
+        unit: Unit,
+        take: Take,
+    ) -> Unit | Lost:
+        """There is enough for everybody, once there is any. A lost answer is not asked for again."""
+        content = self.tools.catalogue.content(product.tenant, product.sku)
+        if content is None:
+            raise SoldOut
+        marker = piece_of(content, unit)
+        outcome = take(with_card(unit, marker, self.actor.now), marker, None)
+        if isinstance(outcome, MarkerLost):
+            raise AssertionError("fixed content has no marker to lose")
+        return outcome
 
     def _park(self, unit: Unit) -> Unit | Lost:
         return self.tools.orders.park(unit, self.header.paid_at or 0, self.actor)
@@ -339,11 +363,11 @@ class _Pass:
         return self._give_back(unit, why)
 
     def _give_back(self, unit: Unit, why: str) -> Unit | Lost:
-        pool = pool_of(self._need(unit.sku))
+        pool = None if is_content(unit.card) else pool_of(self._need(unit.sku))
         marker = Marker(
             card=unit.card,
             bucket=unit.bucket,
-            shard=self.tools.picker.random.randrange(pool.shards),
+            shard=self.tools.picker.random.randrange(pool.shards) if pool else 0,
             batch=unit.batch,
             last4=unit.last4,
             head=unit.head,
@@ -355,7 +379,7 @@ class _Pass:
             unit, self._gone(unit, State.RETURNED, why), marker, pool, self.actor
         )
         back = outcome.old if isinstance(outcome, Lost) else outcome
-        if back is not None and back.state is State.RETURNED:
+        if pool is not None and back is not None and back.state is State.RETURNED:
             self.tools.picker.restocked(pool)
             self.tools.queue.room(pool.tenant, Room.BACK, pool.sku, 1)
         return outcome
@@ -474,6 +498,14 @@ def with_card(unit: Unit, marker: Marker, now: int) -> Unit:
         ref="",
         at=now,
     )
+
+
+def piece_of(content: Content, unit: Unit) -> Marker:
+    """What this unit gets of a content, in the shape of a marker, of which there is none."""
+    key = unit.key
+    name = f"{key.tenant}/{key.shop}/{key.order}/{unit.name}/{unit.gen}"
+    card = piece_id(content.card, name)
+    return Marker(card=card, bucket=NEVER, shard=0, batch=content.batch, last4=content.last4)
 
 
 def pool_of(product: Product) -> Pool:

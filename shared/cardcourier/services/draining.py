@@ -118,6 +118,8 @@ class Drainer:
         """Side by side while there is plenty; one by one near the end, so that the oldest win exactly."""
         if product is None:
             return 1
+        if product.kind == "fixed":
+            return WAVE
         return WAVE if self.stock.count(pool_of(product), PLENTY) >= PLENTY else 1
 
     def _serve(self, wave: list[OrderKey], rid: str, until: int) -> list[Unit]:

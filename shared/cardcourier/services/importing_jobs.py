@@ -198,11 +198,7 @@ class ImportDesk:
         return self.files.link(key, name, LINK_SECONDS) if key else None
 
     def _check(self, tenant: str, order: Order) -> Supplier | None:
-        kind = self.jobs.kind_of(tenant, order.sku)
-        if kind is None:
-            raise Refused("no_such_product", f"There is no product {order.sku}; create it first.")
-        if order.uses is not None and kind != "shared":
-            raise Refused("bad_uses", f"uses: {order.sku} is {kind}; only shared cards have uses.")
+        self._check_product(tenant, order)
         supplier = self.jobs.find_supplier(tenant, order.supplier) if order.supplier else None
         if order.supplier and supplier is None:
             raise Refused("no_such_supplier", f"There is no supplier {order.supplier}; create it first.")
@@ -224,3 +220,12 @@ class ImportDesk:
         if not order.text.strip():
             raise Refused("empty_text", "text holds no line.")
         return supplier
+
+    def _check_product(self, tenant: str, order: Order) -> None:
+        kind = self.jobs.kind_of(tenant, order.sku)
+        if kind is None:
+            raise Refused("no_such_product", f"There is no product {order.sku}; create it first.")
+        if kind == "fixed":
+            raise Refused("no_cards", f"{order.sku} has fixed content and no cards; set its content instead.")
+        if order.uses is not None and kind != "shared":
+            raise Refused("bad_uses", f"uses: {order.sku} is {kind}; only shared cards have uses.")

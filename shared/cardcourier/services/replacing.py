@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from cardcourier.domain.cards import base_of
-from cardcourier.domain.catalogue import Product, Shop, Tenant
+from cardcourier.domain.catalogue import Content, Product, Shop, Tenant
 from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
 from cardcourier.domain.stock import Marker
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
-from cardcourier.services.allocating import pool_of, with_card
+from cardcourier.services.allocating import piece_of, pool_of, with_card
 from cardcourier.services.gates import closed_for
 from cardcourier.services.picking import Picker, SoldOut
 
@@ -20,12 +20,13 @@ class Orders(Protocol):
     def header(self, key: OrderKey) -> Header | None: ...
     def unit(self, key: OrderKey, line: str, n: int) -> Unit | None: ...
     def replace(
-        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
     ) -> Unit | MarkerLost | Lost: ...
 
 
 class Catalogue(Protocol):
     def product(self, tenant: str, sku: str) -> Product | None: ...
+    def content(self, tenant: str, sku: str) -> Content | None: ...
     def gate(self) -> Gate | None: ...
     def find_tenant(self, tenant: str) -> Tenant | None: ...
     def find_shop(self, shop: str) -> Shop | None: ...
@@ -62,12 +63,14 @@ class Replacer:
         if closed is not None:
             raise Conflict("paused", f"Sales are paused: {closed.reason}. Resume them, then replace again.")
         actor = Actor(by, self.clock(), rid, why)
-        return self._take(seen, pool_of(product), actor)
+        return self._take(seen, product, actor)
 
-    def _take(self, seen: Unit, pool: Pool, actor: Actor) -> Unit:
+    def _take(self, seen: Unit, product: Product, actor: Actor) -> Unit:
         fresh = replace(
             seen, gen=seen.gen + 1, exposed_at=None, since=None, views=0, viewers=(), why=actor.why
         )
+
+        pool = None if product.kind == "fixed" else pool_of(product)
 
         def offer(marker: Marker) -> Unit | MarkerLost | Lost:
             unit = replace(with_card(fresh, marker, actor.now), due=actor.now)
@@ -78,13 +81,28 @@ class Replacer:
                 return Lost(now) if now is not None and now.card != seen.card else MarkerLost(gone=False)
 
         try:
-            outcome = self.picker.pick(pool, offer, instead_of=base_of(seen.card))
+            if pool is None:
+                outcome = self._offer_content(product, fresh, offer)
+            else:
+                outcome = self.picker.pick(pool, offer, instead_of=base_of(seen.card))
         except SoldOut as sold_out:
             raise Conflict(
-                "no_stock", f"There is no other card of {pool.sku} left; import some, then replace again."
+                "no_stock", f"There is no other card of {product.sku} left; import some, then replace again."
             ) from sold_out
         if isinstance(outcome, Lost):
             if outcome.old is not None and outcome.old.gen == fresh.gen:
                 return outcome.old
             raise Conflict("changed_meanwhile", "The unit changed meanwhile; look at the order again.")
+        return outcome
+
+    def _offer_content(
+        self, product: Product, fresh: Unit, offer: Callable[[Marker], Unit | MarkerLost | Lost]
+    ) -> Unit | Lost:
+        """The content as it is by now, even if that is what did not work."""
+        content = self.catalogue.content(product.tenant, product.sku)
+        if content is None:
+            raise SoldOut
+        outcome = offer(piece_of(content, fresh))
+        if isinstance(outcome, MarkerLost):
+            raise Unavailable("table_unavailable", "The table did not answer for sure; try again.")
         return outcome

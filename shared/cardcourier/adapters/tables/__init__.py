@@ -30,6 +30,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     batch            C#<t>                       BATCH#<batch>           -
     supplier         C#<t>                       SUPPLIER#<id>           -
     job              C#<t>                       JOB#<id>                -
+    fixed content    C#<t>                       CONTENT#<sku>           -
     SMS settings     C#<t>                       SMS                     -
     own texts        C#<t>                       TEXT#<channel>#<kind>#<language>  -
     part of a job    C#<t>                       BULK#<job>#<nnn>        -

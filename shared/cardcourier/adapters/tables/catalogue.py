@@ -22,7 +22,7 @@ from cardcourier.adapters.tables.writes import (
 )
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.bulk import BulkPart
-from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
+from cardcourier.domain.catalogue import Batch, Content, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.gates import MOST_AGE, Gate
 from cardcourier.domain.sms import SmsSettings
@@ -35,6 +35,7 @@ Thing = TypeVar(
     Tenant,
     Shop,
     Product,
+    Content,
     Batch,
     Job,
     Listing,
@@ -147,6 +148,10 @@ def tenant_key(tenant: str) -> Key:
 
 def product_key(tenant: str, sku: str) -> Key:
     return keys.catalogue(tenant), f"PRODUCT#{sku}"
+
+
+def content_key(tenant: str, sku: str) -> Key:
+    return keys.catalogue(tenant), f"CONTENT#{sku}"
 
 
 def shop_key(tenant: str, shop: str) -> Key:
@@ -262,6 +267,13 @@ class CachedCatalogue:
     def product(self, tenant: str, sku: str) -> Product | None:
         found: Product | None = self._cached(
             ("product", tenant, sku), lambda: self.catalogue.get(Product, product_key(tenant, sku))
+        )
+        return found
+
+    def content(self, tenant: str, sku: str) -> Content | None:
+        """What buyers of a product of kind `fixed` get, once it was set."""
+        found: Content | None = self._cached(
+            ("content", tenant, sku), lambda: self.catalogue.get(Content, content_key(tenant, sku))
         )
         return found
 

@@ -3,7 +3,7 @@
 from hashlib import sha256
 from zlib import crc32
 
-from cardcourier.domain.cards import base_of
+from cardcourier.domain.cards import base_of, is_content
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.outbox import LANES, MessageKey
 from cardcourier.domain.states import Room
@@ -66,8 +66,11 @@ def timer_part(kind: str, part: int) -> str:
 
 
 def card_index(tenant: str, card: str) -> str:
-    """Under which the units of a card are found, and those of a shared card's uses together."""
-    return f"C#{tenant}#{base_of(card)}"
+    """Under which the units of a card are found, and those of a shared card's uses together.
+
+    The units of a content have keys of their own, for there may be any number of them.
+    """
+    return f"C#{tenant}#{card if is_content(card) else base_of(card)}"
 
 
 def burnt(tenant: str, card: str) -> Key:

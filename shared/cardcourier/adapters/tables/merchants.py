@@ -11,6 +11,7 @@ from cardcourier.adapters.tables.catalogue import (
     DocumentRecord,
     api_key_key,
     batch_key,
+    content_key,
     document,
     job_key,
     product_key,
@@ -24,12 +25,14 @@ from cardcourier.adapters.tables.keys import Key
 from cardcourier.adapters.tables.writes import Change, TransactionLost, transact
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.bulk import BulkPart
-from cardcourier.domain.catalogue import Batch, Job, Listing, Product, Shop, Tenant
+from cardcourier.domain.catalogue import Batch, Content, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.kept import Kept, Page
 from cardcourier.domain.suppliers import Supplier
 from cardcourier.errors import Conflict, NotFound
 
-Thing = TypeVar("Thing", Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Supplier, BulkPart)
+Thing = TypeVar(
+    "Thing", Content, Tenant, Shop, Product, Batch, Job, Listing, ApiKey, User, Supplier, BulkPart
+)
 SET_UP: Key = (keys.catalogue("-"), "BOOTSTRAP")
 """Exists once the first tenant does: it makes a second bootstrap impossible."""
 
@@ -150,6 +153,13 @@ class MerchantsTable:
         """Which kind of product this is; None when there is none."""
         product = self.catalogue.get(Product, product_key(tenant, sku))
         return product.kind if product else None
+
+    def content(self, tenant: str, sku: str) -> Content:
+        """Raises NotFound, also when no content was set."""
+        return self._kept(Content, content_key(tenant, sku), "content").thing
+
+    def has_content(self, tenant: str, sku: str) -> bool:
+        return self.catalogue.get(Content, content_key(tenant, sku)) is not None
 
     def has_product(self, tenant: str, sku: str) -> bool:
         return self.catalogue.get(Product, product_key(tenant, sku)) is not None

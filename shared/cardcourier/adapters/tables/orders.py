@@ -235,13 +235,18 @@ class OrdersTable:
 
     # -- units: taking --------------------------------------------------------------------------
 
-    def allocate_new(self, unit: Unit, marker: Marker, pool: Pool, actor: Actor) -> Unit | MarkerLost | Lost:
-        """W6, the common case: delete the marker and put the unit ALLOCATED, both or neither."""
+    def allocate_new(
+        self, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
+    ) -> Unit | MarkerLost | Lost:
+        """W6, the common case: delete the marker and put the unit ALLOCATED, both or neither.
+
+        Without a pool it is a piece of fixed content, of which there is no marker.
+        """
         record = unit_record(unit, paid_at=0, by=actor.by, rid=actor.rid)
         return self._take(unit, marker, pool, Put(record, UnitRecord.pk.does_not_exist()))
 
     def allocate_waiting(
-        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
     ) -> Unit | MarkerLost | Lost:
         """W9: as W6, for a unit that waits; its room keys give way to a timer of its own."""
         actions = [
@@ -255,7 +260,11 @@ class OrdersTable:
         change = Change(keys.unit(unit.key, unit.line, unit.n), actions, still)
         return self._take(unit, marker, pool, change)
 
-    def _take(self, unit: Unit, marker: Marker, pool: Pool, write: Put | Change) -> Unit | MarkerLost | Lost:
+    def _take(
+        self, unit: Unit, marker: Marker, pool: Pool | None, write: Put | Change
+    ) -> Unit | MarkerLost | Lost:
+        if pool is None:
+            return self._take_content(unit, marker, write)
         key = (keys.pool(pool.tenant, pool.sku, pool.epoch, marker.shard), f"{marker.bucket}#{marker.card}")
         try:
             transact(
@@ -273,6 +282,15 @@ class OrdersTable:
             if of_marker.failed or of_marker.conflict:
                 return MarkerLost(gone=of_marker.failed)
             raise busy(lost) from lost
+        return unit
+
+    def _take_content(self, unit: Unit, marker: Marker, write: Put | Change) -> Unit | Lost:
+        """Nobody else can have this piece: it is named by the unit."""
+        try:
+            self.table.write(write)
+        except ConditionFailed as failed:
+            old = unit_of(failed.old) if failed.old else None
+            return old if old is not None and old.card == marker.card else Lost(old)
         return unit
 
     # -- units: waiting -------------------------------------------------------------------------
@@ -347,16 +365,21 @@ class OrdersTable:
 
     # -- units: giving back, burning, replacing --------------------------------------------------
 
-    def return_card(self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor) -> Unit | Lost:
+    def return_card(
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
+    ) -> Unit | Lost:
         """W13: an unseen card goes back to the pool and the unit becomes RETURNED.
 
-        Of a closed batch no card goes back: it is void instead, with the same condition on the unit.
+        Of a closed batch no card goes back: it is void instead, with the same condition on the unit. Without
+        a pool it was a piece of fixed content, which goes nowhere.
         """
         condition = (
             UnitRecord.st.is_in(*_UNSEEN)
             & (UnitRecord.card == seen.card)
             & UnitRecord.exposed_at.does_not_exist()
         )
+        if pool is None:
+            return self._change_unit(unit, _without_card(unit, actor), condition, "rid", actor.rid)
         back = marker_record(marker, pool.tenant, pool.sku, pool.epoch)
         is_open = Check(keys.closed(pool.tenant, marker.batch), Record.pk.does_not_exist())
         try:
@@ -375,14 +398,7 @@ class OrdersTable:
     def _let_go(
         self, unit: Unit, condition: Condition, other: Put, actor: Actor, *checks: Check
     ) -> Unit | Lost:
-        actions = [
-            *_moved(unit, actor),
-            UnitRecord.gen.set(unit.gen),
-            UnitRecord.card.remove(),
-            UnitRecord.c.remove(),
-            UnitRecord.d.remove(),
-            UnitRecord.due.remove(),
-        ]
+        actions = _without_card(unit, actor)
         change = Change(keys.unit(unit.key, unit.line, unit.n), actions, condition)
         try:
             guards = [(self.table, check) for check in checks]
@@ -400,10 +416,12 @@ class OrdersTable:
         return unit
 
     def replace(
-        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool, actor: Actor
+        self, seen: Unit, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
     ) -> Unit | MarkerLost | Lost:
-        """W16: a new card for one that was shown; the old one is burnt in the same write."""
-        key = (keys.pool(pool.tenant, pool.sku, pool.epoch, marker.shard), f"{marker.bucket}#{marker.card}")
+        """W16: a new card for one that was shown; the old one is burnt in the same write.
+
+        Without a pool it is another piece of fixed content, of which there is no marker.
+        """
         actions = [
             *_moved(unit, actor),
             *_card(unit),
@@ -420,17 +438,17 @@ class OrdersTable:
         try:
             transact(
                 self.table.client,
-                (self.table, Delete(key, MarkerRecord.pk.exists())),
+                *((self.table, Delete(place, MarkerRecord.pk.exists())) for place in _place(pool, marker)),
                 (self.table, Change(keys.unit(unit.key, unit.line, unit.n), actions, shown)),
                 (self.table, Put(_burnt(seen, actor), BurntRecord.pk.does_not_exist())),
             )
         except TransactionLost as lost:
-            of_marker, of_unit, _ = lost.reasons
+            *of_marker, of_unit, _ = lost.reasons
             if of_unit.failed:
                 old = unit_of(of_unit.old) if of_unit.old else None
                 return old if old is not None and old.card == marker.card else Lost(old)
-            if of_marker.failed or of_marker.conflict:
-                return MarkerLost(gone=of_marker.failed)
+            if any(reason.failed or reason.conflict for reason in of_marker):
+                return MarkerLost(gone=any(reason.failed for reason in of_marker))
             raise busy(lost) from lost
         return unit
 
@@ -538,6 +556,24 @@ class OrdersTable:
         except ConditionFailed:
             return False
         return True
+
+
+def _place(pool: Pool | None, marker: Marker) -> list[keys.Key]:
+    """Where the marker stands, if there is one."""
+    if pool is None:
+        return []
+    return [(keys.pool(pool.tenant, pool.sku, pool.epoch, marker.shard), f"{marker.bucket}#{marker.card}")]
+
+
+def _without_card(unit: Unit, actor: Actor) -> list[Action]:
+    return [
+        *_moved(unit, actor),
+        UnitRecord.gen.set(unit.gen),
+        UnitRecord.card.remove(),
+        UnitRecord.c.remove(),
+        UnitRecord.d.remove(),
+        UnitRecord.due.remove(),
+    ]
 
 
 class _BatchClosed(Exception):

@@ -13,6 +13,7 @@ from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import (
     CatalogueTable,
     batch_key,
+    content_key,
     job_key,
     product_key,
     supplier_key,
@@ -36,7 +37,8 @@ from cardcourier.adapters.tables.writes import (
     transact,
 )
 from cardcourier.adapters.vault import VaultRecord, record_of
-from cardcourier.domain.catalogue import Batch, Job, Product, Tenant
+from cardcourier.domain.cards import Card
+from cardcourier.domain.catalogue import Batch, Content, Job, Product, Tenant
 from cardcourier.domain.imports import Chunk, NewCard, Origin, SharedCard
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.stock import Marker
@@ -152,6 +154,16 @@ class StockEntryTable:
             raise busy(lost) from lost
         return None
 
+    def put_content(
+        self, tenant: str, sku: str, batch: str, card_id: str, card: Card, key: bytes, now: int
+    ) -> None:
+        """Seal fixed content into the vault, unless an earlier try of the same job did."""
+        record = record_of(AESGCM(key), tenant, card_id, batch, sku, 0, card, now)
+        try:
+            self.vault.write(Put(record, VaultRecord.pk.does_not_exist()))
+        except ConditionFailed:
+            return
+
     def put_chunk(self, pool: Pool, batch: str, number: int, chunk: Chunk, actor: Actor) -> None:
         """Keep what came of a chunk, which is also told to the journal. Whoever was first wrote the same."""
         record = ChunkRecord(
@@ -242,6 +254,28 @@ class ImportDocuments:
             except Conflict:
                 continue
         raise Unavailable("batch_busy", "Others change this batch; try again.")
+
+    def set_content(self, content: Content, now: int, by: str) -> int:
+        """Make this what buyers get, unless something newer is; returns the version they get then.
+
+        Raises Unavailable.
+        """
+        key = content_key(content.tenant, content.sku)
+        for _ in range(ROUNDS):
+            seen = self.catalogue.version(key)
+            kept = self.catalogue.get(Content, key) if seen else None
+            if kept is not None and (kept.card == content.card or kept.at > content.at):
+                return kept.version
+            next_one = replace(content, version=kept.version + 1 if kept else 1)
+            try:
+                if kept is None:
+                    self.catalogue.put_new([(key, next_one)], now, by)
+                else:
+                    self.catalogue.change(key, next_one, seen, now, by)
+            except Conflict:
+                continue
+            return next_one.version
+        raise Unavailable("content_busy", "Others set this content; try again.")
 
     def file_job(self, tenant: str, sha256: str) -> str:
         """The job that imported, or is importing, a file with these bytes; empty if there is none."""

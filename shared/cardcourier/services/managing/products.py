@@ -72,7 +72,8 @@ class ProductsDesk:
         if after.kind != before.kind and self.products.has_batch(after.tenant, after.sku):
             raise Refused(
                 "kind_is_fixed",
-                f"kind: cards of this product were imported as {before.kind}; add another product instead.",
+                f"kind: this product was filled as {before.kind}: cards in stock and with buyers were "
+                "counted by it. Add another product instead.",
             )
         self.products.change_product(after, seen_ver, self.clock(), by)
         if after.release_at != before.release_at:

@@ -11,6 +11,7 @@ from cardcourier.services.allocating import pool_of
 
 class Products(Protocol):
     def products(self, tenant: str, after: str | None, limit: int) -> Page[Product]: ...
+    def has_content(self, tenant: str, sku: str) -> bool: ...
 
 
 class Pools(Protocol):
@@ -25,6 +26,7 @@ class InStock:
     product: Product
     available: int
     cards: int
+    unlimited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class StockDesk:
         return Page(tuple(map(self._of, page.items)), page.next)
 
     def _of(self, product: Product) -> InStock:
+        if product.kind == "fixed":
+            there = self.products.has_content(product.tenant, product.sku)
+            return InStock(product, int(there), int(there), unlimited=there)
         pool = pool_of(product)
         available = self.pools.count(pool)
         return InStock(product, available, self.pools.cards(pool) if product.kind == "shared" else available)
