@@ -71,6 +71,13 @@ def timed(merchant):
     return [keys.order_of(item["pk"]["S"]).order for item in headers if "due" in item]
 
 
+def lapse(merchant):
+    """As if the minute had passed for which a worker that failed has claimed a notification."""
+    for item in raw_items(prefix=f"O#{merchant.id}#"):
+        if "until" in item:
+            change_item((item["pk"]["S"], item["sk"]["S"]), until={"N": str(now_ms() - 1)})
+
+
 def sweep(merchant):
     """What the clock does within minutes: whatever is still timed is due now."""
     for _ in range(6):
@@ -80,6 +87,7 @@ def sweep(merchant):
             return
         for order in left:
             change_item(keys.header(merchant.key_of(order)), due={"N": str(now_ms() - 1)})
+        lapse(merchant)
         merchant.cloud.run_schedule("release")
     raise AssertionError(f"orders do not settle: {left}")
 
