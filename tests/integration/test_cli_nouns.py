@@ -241,8 +241,18 @@ def test_an_order_is_looked_at_again_and_the_trail_tells(cli):
     assert any(row["target"].endswith("/A-3/retry") for row in rows)
 
 
+def test_a_buyer_gets_a_copy_and_is_forgotten(cli, merchant, monkeypatch, tmp_path):
+    address = merchant.address("A-1")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{address}\n"))
+    copy = data(cli("buyers", "export", "-", "--out", tmp_path / "copy.json"))
+    assert (copy["state"], copy["orders"]) == ("done", 1) and (tmp_path / "copy.json").stat().st_size
+    assert data(cli("buyers", "show", copy["id"]))["download_url"].startswith("http")
+    assert cli("buyers", "erase", "A-1")[0] == 2
+    assert data(cli("buyers", "erase", "A-1", "--confirm", "A-1"))["state"] == "done"
+
+
 def test_fixed_content_is_set_from_a_file_and_never_shown(cli, tmp_path):
-    data(cli("products", "add", "GUIDE", "--name", "指南", "--set", "kind=fixed"))
+    data(cli("products", "add", "GUIDE", "--name", "指南", "--kind", "fixed"))
     text = tmp_path / "guide.txt"
     text.write_text("https://example.com/the-hidden-guide")
     assert cli("products", "content", "GUIDE", "--set-from", text)[0] == 2
@@ -255,9 +265,10 @@ def test_fixed_content_is_set_from_a_file_and_never_shown(cli, tmp_path):
 
 
 def test_options_may_stand_anywhere_and_have_twins_in_the_environment(cli, monkeypatch):
-    assert cli("stock", "list", "--output", "csv")[1].startswith("sku,name,available")
+    assert cli("stock", "list", "--output", "csv")[1].startswith("sku,name,kind,available")
     monkeypatch.setenv("CARDCOURIER_OUTPUT", "jsonl")
-    assert len(cli("stock", "list")[1].splitlines()) == 1
+    lines = cli("stock", "list")[1].splitlines()
+    assert "MONTH" in {json.loads(line)["sku"] for line in lines}
     monkeypatch.setenv("CARDCOURIER_LANG", "zh-CN")
     assert "没有找到" in cli("orders", "show", "none")[2]
     monkeypatch.setenv("CARDCOURIER_VERBOSE", "1")

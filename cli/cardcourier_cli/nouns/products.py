@@ -13,7 +13,7 @@ from cardcourier_cli.endings import Exit, Failed
 from cardcourier_cli.nouns import gates
 from cardcourier_cli.session import session
 
-COLUMNS = ("sku", "name", "issuer", "release_at", "policy", "max_views", "view_days", "paused")
+COLUMNS = ("sku", "name", "kind", "issuer", "release_at", "policy", "max_views", "view_days", "paused")
 Sku = Annotated[str, typer.Argument(help="The product's SKU.")]
 
 products = typer.Typer(help="What is sold.", no_args_is_help=True)
@@ -40,6 +40,9 @@ def add(
     sku: Sku,
     name: Annotated[str, typer.Option(help="Name that buyers see.")],
     name_en: Annotated[str, typer.Option()] = "",
+    kind: Annotated[
+        str, typer.Option(help="unique cards, shared ones with a count of uses, or fixed content")
+    ] = "unique",
     issuer: Annotated[
         str, typer.Option(help="Who redeems the cards; within one issuer a card exists once.")
     ] = "",
@@ -59,6 +62,7 @@ def add(
     """Add a product; any other field with --set."""
     now = session(context)
     body: dict[str, Any] = {"sku": sku, "name": name, "name_en": name_en, "issuer": issuer, "policy": policy}
+    body["kind"] = kind
     body |= {"steps": step or [], "steps_en": step_en or [], "redeem_url": redeem_url, "pattern": pattern}
     body |= {"shards": shards} | ({"release_at": release_at} if release_at else {})
     now.out.one(now.api.post("/v1/products", body | fields_of(fields, now)), COLUMNS)

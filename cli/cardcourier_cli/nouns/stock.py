@@ -25,7 +25,7 @@ stock = typer.Typer(help="Cards that can be sold.", no_args_is_help=True)
 def list_stock(context: Context) -> None:
     """What can be sold now, by product."""
     now = session(context)
-    now.out.items(now.api.every("/v1/stock"), ("sku", "name", "available", "release_at"))
+    now.out.items(now.api.every("/v1/stock"), ("sku", "name", "kind", "available", "release_at"))
 
 
 @stock.command("import")
