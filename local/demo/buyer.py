@@ -30,6 +30,12 @@ class Browser:
         found: dict[str, Any] = answer.json()
         return found
 
+    def download(self, link: str) -> list[str]:
+        """The cards of a big order as a text file: a line each, number and code with a TAB between."""
+        answer = self.client.post(urlsplit(link).path + "/download")
+        answer.raise_for_status()
+        return [line for line in answer.text.splitlines() if line and not line.startswith(("#", "\ufeff#"))]
+
     def report(self, link: str, ref: str) -> None:
         answer = self.client.post(urlsplit(link).path + "/problem", data={"ref": ref, "reason": "invalid"})
         answer.raise_for_status()

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import io
 import json
 import secrets
 import time
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import xlsxwriter
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 MONTH, QUARTER, YEAR = "MGTV-MONTH", "MGTV-QUARTER", "MGTV-YEAR"
@@ -35,6 +37,26 @@ def supplier_file(cards: int, kind: str, *, flaws: bool = False) -> bytes:
         lines.insert(3, lines[1])
         lines.insert(7, f"{prefix}0000000000----")
     return ("卡号----卡密\r\n" + "\r\n".join(lines) + "\r\n").encode("gb18030")
+
+
+def supplier_workbook(cards: int) -> bytes:
+    """A supplier's Excel file: number, code, a date as Excel keeps it, and the face value."""
+    held = io.BytesIO()
+    with xlsxwriter.Workbook(held, {"in_memory": True}) as book:
+        sheet, day = book.add_worksheet("月卡"), book.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.write_row(0, 0, ["序号", "卡号", "卡密", "有效期", "面值"])
+        ends = datetime.now() + timedelta(days=400)
+        for row in range(1, cards + 1):
+            sheet.write_number(row, 0, row)
+            sheet.write_row(row, 1, [f"MX{secrets.randbelow(10**10):010d}", card_code()])
+            sheet.write_datetime(row, 3, ends, day)
+            sheet.write_number(row, 4, 25)
+    return held.getvalue()
+
+
+def shared_card() -> bytes:
+    """A file with one code."""
+    return f"{card_code()}\n".encode()
 
 
 @dataclass(slots=True)
@@ -137,10 +159,11 @@ class OwnShop:
         return self.client.post(self.webhook_url, content=raw, headers=headers).status_code
 
     def order(
-        self, order: str, lines: list[tuple[str, int]], email: str, paid_at: str = ""
+        self, order: str, lines: list[tuple[str, int]], email: str, paid_at: str = "", price: int = 0
     ) -> dict[str, Any]:
-        """An order's data. A line is a SKU and a quantity."""
-        total = sum(PRICES[sku] * quantity for sku, quantity in lines)
+        """An order's data. A line is a SKU and a quantity; a piece costs `price`, or what is listed."""
+        prices = {sku: price or PRICES[sku] for sku, _ in lines}
+        total = sum(prices[sku] * quantity for sku, quantity in lines)
         return {
             "order_id": order,
             "currency": "CNY",
@@ -149,7 +172,12 @@ class OwnShop:
             "payments": [{"id": f"pay-{order}", "amount": _major(total), "paid_at": paid_at or _now()}],
             "buyer": {"email": email, "ip": "203.0.113.9", "language": "zh-CN"},
             "items": [
-                {"line_id": str(n), "sku": sku, "quantity": quantity, "unit_price": _major(PRICES[sku])}
+                {
+                    "line_id": str(n),
+                    "sku": sku,
+                    "quantity": quantity,
+                    "unit_price": _major(price or PRICES[sku]),
+                }
                 for n, (sku, quantity) in enumerate(lines, start=1)
             ],
         }

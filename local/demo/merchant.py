@@ -30,10 +30,10 @@ class Merchant:
     def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._call("PUT", path, body)
 
-    def bring_in(self, sku: str, file_name: str, data: bytes, cost: int) -> dict[str, Any]:
+    def bring_in(self, sku: str, file_name: str, data: bytes, cost: int, **more: Any) -> dict[str, Any]:
         """Upload, preview and commit a card file; the job with its preview's findings."""
         begun = self.post(
-            "/v1/imports", {"sku": sku, "file_name": file_name, "cost": cost, "currency": "CNY"}
+            "/v1/imports", {"sku": sku, "file_name": file_name, "cost": cost, "currency": "CNY", **more}
         )
         form = begun["upload"]
         self.client.post(

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from local.cloud import Cloud
+from local.demo import breadth
 from local.demo.buyer import Browser, code_in, link_in
 from local.demo.material import (
     GIFT_ITEM,
@@ -27,6 +28,7 @@ from local.demo.material import (
     supplier_file,
 )
 from local.demo.merchant import Merchant
+from local.demo.systems import CustomerSystem
 from local.demo.teller import Teller, Trouble, masked
 
 DOMAIN = "cloud-cards.myshopify.com"
@@ -45,8 +47,14 @@ class Story:
         self.merchant = Merchant(self.client)
         self.say, self.heading = teller.say, teller.heading
         self.number = 5_678_901_234_001
+        self.buyers = 100
+        self.system = CustomerSystem()
 
     def tell(self) -> None:
+        with self.system.listening():
+            self._chapters()
+
+    def _chapters(self) -> None:
         self.open_shop()
         self.import_cards()
         self.take_orders()
@@ -55,6 +63,8 @@ class Story:
         self.replace()
         self.run_short()
         self.presale()
+        for chapter in breadth.CHAPTERS:
+            chapter(self)
         self.close_books()
 
     # -- chapters -------------------------------------------------------------------------------
@@ -94,13 +104,13 @@ class Story:
         self.heading("h_orders")
         first = self._next()
         body = self.shopify.order(first, [(*SHOPIFY_ITEM[MONTH], MONTH, 2, PRICES[MONTH])], BUYERS[0])
-        self.say("o_shopify", n=body["name"], status=self._sent(self.shopify.send("orders/paid", body)))
+        self.say("o_shopify", n=body["name"], status=self.sent(self.shopify.send("orders/paid", body)))
         mixed = self.own.order("A-1001", [(MONTH, 1), (QUARTER, 1)], BUYERS[1])
-        self.say("o_own", n="A-1001", status=self._sent(self.own.send("order.paid", mixed)))
+        self.say("o_own", n="A-1001", status=self.sent(self.own.send("order.paid", mixed)))
         gift = self._next()
         present = self.shopify.order(gift, [(*GIFT_ITEM, "", 1, 9000)], BUYERS[2])
-        self.say("o_gift", n=present["name"], status=self._sent(self.shopify.send("orders/paid", present)))
-        self.say("o_again", status=self._sent(self.shopify.send("orders/paid", body)))
+        self.say("o_gift", n=present["name"], status=self.sent(self.shopify.send("orders/paid", present)))
+        self.say("o_again", status=self.sent(self.shopify.send("orders/paid", body)))
         forged = self.shopify.send("orders/paid", {**body, "id": int(self._next())}, secret="guessed")
         if forged != 401:
             raise Trouble(f"a forged notification was answered {forged}")
@@ -117,9 +127,9 @@ class Story:
 
     def reveal(self) -> None:
         self.heading("h_reveal")
-        mail = self._mail(BUYERS[0])
+        mail = self.mail(BUYERS[0])
         link, browser = link_in(mail), Browser(self.cloud.url)
-        order = self._order(self.shopify_id, self.first)
+        order = self.order(self.shopify_id, self.first)
         page = browser.open(link)
         endings = [unit["card"][-4:] for unit in order["units"]]
         if not all(ending in page for ending in endings):
@@ -149,22 +159,22 @@ class Story:
                 "items": [{"line_id": "1", "quantity": 1}],
             },
         )
-        self._until(lambda: self._states(self.own_id, "A-1001").count("RETURNED") == 1)
+        self.until(lambda: self._states(self.own_id, "A-1001").count("RETURNED") == 1)
         self.say("r_before", n="A-1001", before=before, after=self.merchant.stock()[MONTH])
         line = int(self.first) * 10 + 1
         self.shopify.send("refunds/create", self.shopify.refund(self.first, line, 1, PRICES[MONTH]))
-        self._until(lambda: self._states(self.shopify_id, self.first).count("REFUNDED") == 1)
+        self.until(lambda: self._states(self.shopify_id, self.first).count("REFUNDED") == 1)
         self.say("r_after", n=f"#{self.first[-4:]}", state="REFUNDED")
 
     def replace(self) -> None:
         self.heading("h_replace")
-        unit = next(u for u in self._order(self.shopify_id, self.first)["units"] if u["state"] == "REVEALED")
+        unit = next(u for u in self.order(self.shopify_id, self.first)["units"] if u["state"] == "REVEALED")
         browser, link = Browser(self.cloud.url), self.shown_link
         browser.report(link, f"{unit['line']}#{unit['n']:04d}")
         place = f"/v1/orders/{self.shopify_id}/{self.first}/units/{unit['line']}/{unit['n']}/replace"
         self.merchant.post(place, {"reason": "buyer: code is refused as invalid"})
-        self._until(lambda: "DELIVERED" in self._states(self.shopify_id, self.first))
-        new = next(u for u in self._order(self.shopify_id, self.first)["units"] if u["state"] == "DELIVERED")
+        self.until(lambda: "DELIVERED" in self._states(self.shopify_id, self.first))
+        new = next(u for u in self.order(self.shopify_id, self.first)["units"] if u["state"] == "DELIVERED")
         self.say("replaced", old=unit["card"][-4:], new=new["card"][-4:])
 
     def run_short(self) -> None:
@@ -172,8 +182,8 @@ class Story:
         left = self.merchant.stock()[QUARTER]
         wanted = left + 2
         order = self.own.order("A-1002", [(QUARTER, wanted)], BUYERS[3])
-        self._sent(self.own.send("order.paid", order))
-        self._until(lambda: self._states(self.own_id, "A-1002").count("DELIVERED") == left)
+        self.sent(self.own.send("order.paid", order))
+        self.until(lambda: self._states(self.own_id, "A-1002").count("DELIVERED") == left)
         waits = self._states(self.own_id, "A-1002").count("BACKORDER")
         self.say("short", left=left, wanted=wanted, got=left, waits=waits)
         job = self.merchant.bring_in(QUARTER, "芒果TV季卡-补货.txt", supplier_file(6, "季卡"), 4100)
@@ -188,7 +198,7 @@ class Story:
         self.names[YEAR] = product["name" if self.teller.chinese else "name_en"]
         self.merchant.bring_in(YEAR, "芒果TV年卡.txt", supplier_file(4, "年卡"), 15000)
         for n, buyer in (("A-1003", BUYERS[4]), ("A-1004", BUYERS[5])):
-            self._sent(self.own.send("order.paid", self.own.order(n, [(YEAR, 1)], buyer)))
+            self.sent(self.own.send("order.paid", self.own.order(n, [(YEAR, 1)], buyer)))
         first = self.merchant.wait(f"/v1/orders/{self.own_id}/A-1003", {"presale"}, 20)
         self.cloud.run_schedule("release")
         self.say("presale", seconds=PRESALE_SECONDS, status=first["status"])
@@ -213,8 +223,8 @@ class Story:
         self.cloud.wait_idle()
         stock = self.merchant.stock()
         self.say("stock", stock=" · ".join(f"{self.names[sku]} {count}" for sku, count in stock.items()))
-        gift = Browser(self.cloud.url).reveal(link_in(self._mail(BUYERS[2])))["cards"][0]
-        numbers = (self.gift, code_in(self._mail(BUYERS[2])), BUYERS[2], gift["last4"])
+        gift = Browser(self.cloud.url).reveal(link_in(self.mail(BUYERS[2])))["cards"][0]
+        numbers = (self.gift, code_in(self.mail(BUYERS[2])), BUYERS[2], gift["last4"])
         whole = " ".join(part for part in (gift.get("number"), gift["code"]) if part)
         for query in (*numbers, whole):
             hits = self.merchant.get("/v1/search", q=query)["items"]
@@ -228,7 +238,7 @@ class Story:
         """Links and what to try next."""
         self.heading("h_next")
         link = self.teller.link
-        link("n_page", link_in(self._mail(BUYERS[2])))
+        link("n_page", link_in(self.mail(BUYERS[2])))
         link("n_mail", self.cloud.mailbox_url)
         link("n_status", self.cloud.status_url)
         link("n_lookup", f"{self.cloud.url}/q")
@@ -265,12 +275,14 @@ class Story:
                 "secret": SHOPIFY_SECRET,
             },
         )
-        own = make("/v1/shops", {"id": "own", "channel": "standard", "name": "Own shop"})
+        own = make("/v1/shops", {"id": "own", "channel": "standard", "name": "Own shop", "max_quantity": 500})
         self.shopify_id, self.own_id = shopify["id"], own["id"]
         url = self.cloud.url
         hook = local_address(shopify["webhook_url"], url)
         self.shopify = ShopifyShop(hook, SHOPIFY_SECRET, DOMAIN, self.client)
         self.own = OwnShop(local_address(own["webhook_url"], url), own["secret"], self.client)
+        system = make("/v1/webhook-endpoints", {"url": self.system.url, "description": "CRM"})
+        self.system.secret = system["secret"]
         item, variant = GIFT_ITEM
         parts = [{"sku": MONTH, "quantity": 1}, {"sku": QUARTER, "quantity": 1}]
         self.merchant.put(
@@ -317,20 +329,25 @@ class Story:
             raise Trouble((done.stdout + done.stderr)[-1500:])
         self.say("verified")
 
-    def _sent(self, status: int) -> int:
+    def sent(self, status: int) -> int:
         if status != 200:
             raise Trouble(f"a signed notification was answered {status}")
         return status
+
+    def buyer(self) -> str:
+        """The address of a buyer who was not here before."""
+        self.buyers += 1
+        return f"buyer{self.buyers}@example.com"
 
     def _next(self) -> str:
         self.number += 1
         return str(self.number)
 
-    def _order(self, shop: str, order: str) -> dict[str, Any]:
+    def order(self, shop: str, order: str) -> dict[str, Any]:
         return self.merchant.get(f"/v1/orders/{shop}/{order}")
 
     def _states(self, shop: str, order: str) -> list[str]:
-        return [unit["state"] for unit in self._order(shop, order)["units"]]
+        return [unit["state"] for unit in self.order(shop, order)["units"]]
 
     def _wait_delivered(self, shop: str, order: str, label: str, cards: int) -> None:
         found = self.merchant.wait(f"/v1/orders/{shop}/{order}", {"delivered"})
@@ -340,10 +357,10 @@ class Story:
         took = (max(times) - min(times)) / timedelta(milliseconds=1)
         self.say("delivered", n=label, status=found["status"], count=cards, ms=round(took))
 
-    def _mail(self, buyer: str) -> dict[str, Any]:
+    def mail(self, buyer: str) -> dict[str, Any]:
         return next(mail for mail in self.cloud.mails() if buyer in mail["to"])
 
-    def _until(self, true: Any, seconds: float = 30) -> None:
+    def until(self, true: Any, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             if time.monotonic() > deadline:

@@ -99,7 +99,36 @@ WORDS: dict[str, tuple[str, str]] = {
         "到点后 {ms} 毫秒内开始发放；两单均已 {status}",
         "Released within {ms} ms after the time; both orders {status}",
     ),
-    "h_books": ("九、对账与自查", "9. Books and checks"),
+    "h_company": ("九、企业大单", "9. A company buys"),
+    "workbook": (
+        "供应商的 Excel 表 {file}：入库 {count} 张；提醒：{warnings}",
+        "A supplier's workbook {file}: {count} cards in stock; warnings: {warnings}",
+    ),
+    "company": (
+        "一单 {count} 张：取卡页给出文本文件，{file_lines} 行（如 {sample}）",
+        "One order of {count}: its page hands out a text file of {file_lines} lines (such as {sample})",
+    ),
+    "h_shared": ("十、可重复使用的卡", "10. A card sold more than once"),
+    "shared": (
+        "一张共享码限用 {uses} 次，{buyers} 人下单：{served} 人取到，{waits} 人等待，绝不超卖",
+        "One code with {uses} uses, {buyers} buyers: {served} served, {waits} waiting, never one too many",
+    ),
+    "h_pause": ("十一、急停与恢复", "11. The brake"),
+    "paused": (
+        "商品暂停期间付款的订单：{before}，照收不误；恢复后自动：{after}",
+        "An order paid while its product is paused: {before}, and kept; after the resume: {after}",
+    ),
+    "h_trouble": ("十二、故障演练", "12. Bad weather"),
+    "troubled": (
+        "消息重复、乱序、应答丢失之下 {orders} 单：每单恰好一张（实际发生：{faults}）",
+        "Messages twice, out of order, answers lost, {orders} orders: one card each (what struck: {faults})",
+    ),
+    "h_systems": ("十三、通知客户系统", "13. Other systems hear of it"),
+    "heard": (
+        "客户系统收到 {count} 条签名事件，每条验签通过：{kinds}",
+        "The customer system heard {count} signed events, each signature right: {kinds}",
+    ),
+    "h_books": ("十四、对账与自查", "14. Books and checks"),
     "stock": ("库存：{stock}", "Stock: {stock}"),
     "found": ("一个搜索框：按{what}都找到订单 {n}", "One search box: {what} all lead to order {n}"),
     "what": (
