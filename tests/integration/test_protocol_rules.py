@@ -191,8 +191,8 @@ def drain(world, index):
         def forget(self):
             pass
 
-        def product(self, tenant, sku):
-            return world.catalogue.product(tenant, sku)
+        def __getattr__(self, name):
+            return getattr(world.catalogue, name)
 
     allocator = world.allocator()
     drainer = Drainer(allocator, index, world.store, world.store, Fresh(), None, world.clock)

@@ -17,6 +17,9 @@ from cardcourier.errors import Refused
 
 currencies = st.sampled_from(sorted(DECIMALS))
 
+# How every text is refused that is no number: it may hold a short text by chance, such as "one".
+REFUSAL = 'an amount must be decimal text such as "25.00": digits and one point'
+
 
 @given(st.integers(-LARGEST, LARGEST), currencies)
 def test_an_amount_written_out_reads_back_as_itself(minor, currency):
@@ -34,7 +37,7 @@ def test_any_text_is_read_exactly_or_refused(text, currency):
         minor = parse_minor(text, currency)
     except Refused as refused:
         assert refused.code == "bad_amount"
-        assert text == "" or len(text) < 3 or text not in refused.detail
+        assert len(text) < 3 or text not in refused.detail or text in REFUSAL
     else:
         assert Decimal(minor).scaleb(-decimals(currency)) == Decimal(text)
 
