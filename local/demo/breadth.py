@@ -14,6 +14,8 @@ WORKBOOK_CARDS, BIG_ORDER = 100, 60
 SHARED, USES = "LESSON-LINK", 3
 DAY = 86_400
 TROUBLED = 12
+STRUCK = ("webhooks", "allocation", "projection", "dispatch", "delivery", "outbound")
+"""All but the API, over which the story looks on."""
 FAULTS = {"duplicate": 0.3, "lose": 0.15, "reorder": 0.3, "lost_write": 0.03, "conflict": 0.05}
 
 
@@ -51,6 +53,7 @@ def shared_cards(story: "Story") -> None:
     story.heading("h_shared")
     product = {"sku": SHARED, "name": "课程共享码", "name_en": "Course pass", "issuer": "lessons"}
     story.merchant.post("/v1/products", {**product, "kind": "shared"})
+    story.names[SHARED] = product["name" if story.teller.chinese else "name_en"]
     story.merchant.bring_in(SHARED, "课程码.txt", shared_card(), 3000, uses=USES)
     numbers = [f"B-30{n:02d}" for n in range(1, USES + 2)]
     for number in numbers:
@@ -84,7 +87,7 @@ def trouble(story: "Story") -> None:
     """Orders in bad weather: messages twice and out of order, answers lost on the way."""
     story.heading("h_trouble")
     numbers = [f"B-5{n:03d}" for n in range(TROUBLED)]
-    with story.cloud.faults(**FAULTS, seed=7) as happened:
+    with story.cloud.faults(**FAULTS, only=STRUCK, seed=7) as happened:
         for number in numbers:
             # A shop that gets no good answer sends again, as every platform does.
             order = story.own.order(number, [(MONTH, 1)], story.buyer())
