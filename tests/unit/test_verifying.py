@@ -7,7 +7,7 @@ import pytest
 from cardcourier.domain.catalogue import Batch, Job
 from cardcourier.domain.orders import OrderKey, Step, Unit
 from cardcourier.domain.states import State
-from cardcourier.services.verifying import Burnt, InVault, OnSale, verify
+from cardcourier.services.verifying import Burnt, InVault, Issued, OnSale, verify
 
 KEY = OrderKey("acme", "main", "1001")
 SHOWN = {"state": State.REVEALED, "exposed_at": 5}
@@ -89,6 +89,29 @@ def test_a_card_in_each_home_is_well():
 )
 def test_what_is_wrong_is_named(main, cards, named):
     assert found(main, cards) == named
+
+
+USES = [on_sale("c1a.00001"), unit("c1a.00002"), burnt("c1a.00003"), Issued("acme", "b", (("c1a", 3),))]
+PIECES = [unit("t1a.x", n=1), unit("t1a.y", n=2), burnt("t1a.z")]
+
+
+def test_each_use_of_a_shared_card_has_one_home_and_the_card_counts_once():
+    assert found([*USES, batch(1)], vault("c1a")) == set()
+    assert found([*USES, batch(2)], vault("c1a")) == {("I5", "b")}
+    assert found([*USES[1:], batch(1)], vault("c1a")) == {("I1", "c1a.00001")}
+    assert found([*USES, on_sale("c1a.00004"), batch(1)], vault("c1a")) == {("I1", "c1a.00004")}
+    assert found([*USES, unit("c1a.00002", n=9), batch(1)], vault("c1a")) == {
+        ("I1", "c1a.00002"),
+        ("I3", "c1a.00002"),
+    }
+    assert found([*USES, batch(1)], []) == {("I1", "c1a"), ("I5", "b")}
+
+
+def test_fixed_content_has_any_number_of_pieces_each_in_one_place():
+    assert found([*PIECES, batch(1)], vault("t1a")) == set()
+    assert found([batch(1)], vault("t1a")) == set()
+    assert found([*PIECES, unit("t1a.x", n=9), batch(1)], vault("t1a")) == {("I1", "t1a.x"), ("I3", "t1a.x")}
+    assert found([*PIECES, batch(1)], []) == {("I1", "t1a"), ("I5", "b")}
 
 
 def test_equal_ids_of_two_tenants_are_two_cards():

@@ -12,9 +12,10 @@ from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import thing_of
 from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.records import BurntRecord, marker_of, unit_of
+from cardcourier.adapters.tables.stock_entry import chunk_of
 from cardcourier.domain.catalogue import Batch, Job, Tenant
 from cardcourier.domain.orders import Header, OrderKey, Unit
-from cardcourier.services.verifying import Burnt, InVault, OnSale, Seen
+from cardcourier.services.verifying import Burnt, InVault, Issued, OnSale, Seen
 from cardcourier_cli.ops.names import Names
 
 Item = dict[str, Any]
@@ -107,6 +108,15 @@ def _burnt(item: Item) -> Seen:
     return Burnt(tenant, record.card, record.batch or "", record.sku or "", record.unit or "void")
 
 
+def _of_batch(item: Item) -> Seen | None:
+    """Of a batch's content, what its shared cards were issued for."""
+    if not item["sk"]["S"].startswith("M#") or "uses" not in item:
+        return None
+    _, tenant, batch = item["pk"]["S"].split("#", 2)
+    chunk = chunk_of(item)
+    return Issued(tenant, batch, tuple(zip(chunk.cards, chunk.uses, strict=True)))
+
+
 def _of_catalogue(item: Item) -> Seen | None:
     sk = item["sk"]["S"]
     if sk.startswith("BATCH#"):
@@ -118,6 +128,7 @@ _READ: Mapping[str, Callable[[Item], Seen | None]] = {
     "P": _marker,
     "O": _of_order,
     "X": _burnt,
+    "B": _of_batch,
     "C": _of_catalogue,
 }
 

@@ -1,6 +1,7 @@
 """Prove from everything that is kept that no card was lost, doubled or sold again.
 
-    I1   every card of the vault has exactly one home: a marker, one unit, or the burnt ones
+    I1   every card of the vault has exactly one home: a marker, one unit, or the burnt ones. Of a shared card
+         that holds for each use that was issued, of fixed content for each piece of it
     I2   a unit holds at most one card, and a new one only with a new `gen`
     I3   no card is held by two units
     I5   for each batch: imported = on sale + held by units + burnt, all of its product
@@ -20,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Protocol
 from zlib import crc32
 
+from cardcourier.domain.cards import base_of, is_content, is_use, uses_of
 from cardcourier.domain.catalogue import Batch, Job
 from cardcourier.domain.orders import Unit
 from cardcourier.domain.states import State
@@ -62,7 +64,16 @@ class Burnt:
     unit: str
 
 
-Seen = OnSale | Burnt | Unit | Batch | Job
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """How often each of these shared cards of one batch is sold, as their import says."""
+
+    tenant: str
+    batch: str
+    uses: tuple[tuple[str, int], ...]
+
+
+Seen = OnSale | Burnt | Unit | Batch | Job | Issued
 
 
 class Sight(Protocol):
@@ -95,6 +106,9 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class _Home:
+    """Where a card, or a use or piece of it, was seen; to be in the `vault` or `issued` is no home yet."""
+
+    name: str
     kind: str
     place: str
     batch: str
@@ -143,9 +157,7 @@ def _look(sight: Sight, only: set[tuple[str, str]] | None, tell: Callable[[Check
             tell(look.checked)
         for tenant, card, homes in parts.cards():
             look.offences.update(_of_card(tenant, card, homes))
-            for home in homes:
-                if home.kind != "vault":
-                    told.at_home[tenant, home.batch, home.sku] += 1
+            told.at_home.update((tenant, *place) for place in _counted(card, homes))
     look.offences.update(told.offences())
     if only is not None:
         look.offences = {o for o in look.offences if (o.tenant, o.subject) in only}
@@ -172,6 +184,9 @@ def _take(seen: Seen, look: _Look, told: "_Told", parts: "_Parts") -> None:
         case Job():
             if seen.state in IN_WORK and seen.data.get("batch"):
                 told.in_work.add((seen.tenant, str(seen.data["batch"])))
+        case Issued():
+            for card, uses in seen.uses:
+                parts.add(seen.tenant, card, ("issued", str(uses), seen.batch, "", False))
 
 
 def _of_unit(unit: Unit) -> Iterator[Offence]:
@@ -187,22 +202,56 @@ def _of_unit(unit: Unit) -> Iterator[Offence]:
 
 
 def _of_card(tenant: str, card: str, homes: list[_Home]) -> Iterator[Offence]:
-    kinds = Counter(home.kind for home in homes)
-    living = [home for home in homes if home.kind != "vault"]
-    where = ", ".join(sorted(f"{home.kind} {home.place}" for home in living)) or "nowhere"
-    if not kinds["vault"]:
-        yield Offence("I1", tenant, card, f"not in the vault, but at: {where}")
-    if len(living) != 1:
-        yield Offence("I1", tenant, card, f"{len(living)} homes: {where}")
-    if kinds["unit"] > 1:
-        yield Offence("I3", tenant, card, f"held twice: {where}")
-    if kinds["marker"] and any(home.shown for home in living):
-        yield Offence("I8", tenant, card, f"shown, and on sale: {where}")
+    vault, living = [home for home in homes if home.kind == "vault"], _living(homes)
+    if not vault:
+        yield Offence("I1", tenant, card, f"not in the vault, but at: {_where(living)}")
+    found, issued = {home.name for home in living}, _issued(card, homes)
+    for name in sorted(found | issued):
+        yield from _of_name(tenant, name, [home for home in living if home.name == name])
+    for name in sorted(found - issued if issued else ()):
+        yield Offence("I1", tenant, name, "nobody issued it, but it is there")
     for home in living:
-        for kept in homes:
-            if kept.kind == "vault" and (kept.batch, kept.sku) != (home.batch, home.sku):
+        for kept in vault:
+            if (kept.batch, kept.sku) != (home.batch, home.sku):
                 seen = f"{home.kind} {home.place} says batch {home.batch} of {home.sku}"
                 yield Offence("I5", tenant, card, f"{seen}, the vault says {kept.batch} of {kept.sku}")
+
+
+def _of_name(tenant: str, name: str, living: list[_Home]) -> Iterator[Offence]:
+    """What is sold under one name is in one place."""
+    kinds, where = Counter(home.kind for home in living), _where(living)
+    if len(living) != 1:
+        yield Offence("I1", tenant, name, f"{len(living)} homes: {where}")
+    if kinds["unit"] > 1:
+        yield Offence("I3", tenant, name, f"held twice: {where}")
+    if kinds["marker"] and any(home.shown for home in living):
+        yield Offence("I8", tenant, name, f"shown, and on sale: {where}")
+
+
+def _issued(card: str, homes: list[_Home]) -> set[str]:
+    """The names under which a card must be somewhere; none where nobody can say: its import is in work, or
+    it is fixed content.
+    """
+    issued = [int(home.place) for home in homes if home.kind == "issued"]
+    if issued:
+        return set[str]().union(*(uses_of(card, uses) for uses in issued))
+    return set() if is_content(card) or any(is_use(home.name) for home in homes) else {card}
+
+
+def _counted(card: str, homes: list[_Home]) -> list[tuple[str, str]]:
+    """Batch and product for each card that counts: a shared one once, fixed content because it is kept."""
+    if is_content(card):
+        return [(home.batch, home.sku) for home in homes if home.kind == "vault"]
+    places = [(home.batch, home.sku) for home in _living(homes)]
+    return sorted(set(places)) if any(is_use(home.name) for home in homes) else places
+
+
+def _living(homes: list[_Home]) -> list[_Home]:
+    return [home for home in homes if home.kind not in ("vault", "issued")]
+
+
+def _where(homes: list[_Home]) -> str:
+    return ", ".join(sorted(f"{home.kind} {home.place}" for home in homes)) or "nowhere"
 
 
 def _name(unit: Unit) -> str:
@@ -233,7 +282,7 @@ class _Told:
 
 
 class _Parts:
-    """Cards by the hash of their name, on disk."""
+    """Cards by the hash of their name in the vault, on disk."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -247,12 +296,13 @@ class _Parts:
         for file in self._files:
             file.close()
 
-    def add(self, tenant: str, card: str, home: tuple[str, str, str, str, bool]) -> None:
-        line = json.dumps([tenant, card, *home], ensure_ascii=False)
+    def add(self, tenant: str, name: str, home: tuple[str, str, str, str, bool]) -> None:
+        card = base_of(name)
+        line = json.dumps([tenant, card, name, *home], ensure_ascii=False)
         self._files[crc32(f"{tenant}/{card}".encode()) % PARTS].write(line + "\n")
 
     def cards(self) -> Iterator[tuple[str, str, list[_Home]]]:
-        """Each card with everywhere it was seen."""
+        """Each card with everywhere it, or a use or piece of it, was seen."""
         for file in self._files:
             file.seek(0)
             found: dict[tuple[str, str], list[_Home]] = {}

@@ -188,7 +188,7 @@ class StockEntryTable:
         pk, _ = keys.batch_chunk(tenant, batch, 0)
         condition = (ChunkRecord.pk == pk) & ChunkRecord.sk.startswith("M#")
         items = self.main.query(condition, ConsistentRead=True)
-        return {int(item["sk"]["S"].removeprefix("M#")): _chunk(item) for item in items}
+        return {int(item["sk"]["S"].removeprefix("M#")): chunk_of(item) for item in items}
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +320,8 @@ def _unpacked(packed: bytes) -> str:
     return ID_PREFIX + base64.b32encode(packed).decode().lower()[:ID_LETTERS]
 
 
-def _chunk(item: Item) -> Chunk:
+def chunk_of(item: Item) -> Chunk:
+    """What came of some rows, as it is kept."""
     record = ChunkRecord.from_raw_data(item)
     cards = [record.cards[at : at + ID_BYTES] for at in range(0, len(record.cards), ID_BYTES)]
     known = struct.unpack(f">{len(record.known) // 4}I", record.known)
