@@ -191,6 +191,11 @@ def _holds(operator, wanted, facts):
             for key, patterns in wanted.items()
             for value in facts.get(key, [])
         )
+    if operator == "StringLike":
+        return all(
+            any(fnmatchcase(facts.get(key, ""), pattern) for pattern in _texts(patterns))
+            for key, patterns in wanted.items()
+        )
     if operator == "StringEquals":
         return all(facts.get(key) in _texts(values) for key, values in wanted.items())
     raise NotImplementedError(operator)

@@ -32,8 +32,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         except NotFound as unknown:
             logger.warning("import unknown", tenant=body["tenant"], job=body["job"], reason=unknown.code)
             return
-        if UNFINISHED.get(job.state) == body["kind"]:
-            queue.send(body)
+        if next_kind := _goes_on(job, body["kind"]):
+            queue.send({**body, "kind": next_kind})
         _tell(job)
 
     return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
@@ -47,6 +47,15 @@ def _work(body: dict[str, str], rid: str, until: int) -> Job:
     if body["kind"] == "undo":
         return undoer.undo(body["tenant"], body["job"], rid, until)
     return importer.commit(body["tenant"], body["job"], rid, until)
+
+
+def _goes_on(job: Job, kind: str) -> str | None:
+    """What to ask for next: the same while it is unfinished, or the commit that nobody else asks for."""
+    if UNFINISHED.get(job.state) == kind:
+        return kind
+    if job.state == "previewed" and job.data.get("straight") and not job.data.get("blocking"):
+        return "commit"
+    return None
 
 
 def _tell(job: Job) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.shop_secrets import ShopSecrets
     from cardcourier.adapters.tables.audit import AuditTable
     from cardcourier.adapters.tables.bulk import BulkTable
+    from cardcourier.adapters.tables.canaries import CanariesTable
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
     from cardcourier.adapters.tables.endpoints import EndpointsTable
     from cardcourier.adapters.tables.history import HistoryTable
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from cardcourier.services.intake import Intake
     from cardcourier.services.limiting import RequestLimits
     from cardcourier.services.managing.api_keys import KeysDesk
+    from cardcourier.services.managing.canary import CanaryDesk
     from cardcourier.services.managing.endpoints import EndpointsDesk
     from cardcourier.services.managing.gates import DeploymentGate, GatesDesk
     from cardcourier.services.managing.listings import ListingsDesk
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     from cardcourier.services.pacing import Pace
     from cardcourier.services.passing import Passes
     from cardcourier.services.picking import Picker
+    from cardcourier.services.probing import Prober
     from cardcourier.services.reading_audit import AuditDesk
     from cardcourier.services.reading_orders import OrdersDesk
     from cardcourier.services.redeeming import Redeem
@@ -713,6 +716,25 @@ def watch() -> Watch:
 
 
 @cache
+def canaries() -> CanariesTable:
+    from cardcourier.adapters.tables.canaries import CanariesTable
+
+    return CanariesTable(catalogue_table())
+
+
+@cache
+def prober() -> Prober:
+    from cardcourier.adapters.front_door import FrontDoor
+    from cardcourier.services.probing import Prober
+
+    def public() -> str:
+        return settings().link_base_url or settings().public_url
+
+    door = FrontDoor(public, f"cardcourier/{VERSION}", now_ms)
+    return Prober(canaries(), orders(), shop_secrets(), door, now_ms)
+
+
+@cache
 def auditor() -> Auditor:
     from functools import partial
 
@@ -839,6 +861,21 @@ def shops_desk() -> ShopsDesk:
         makes_secret=("standard",),
         make_secret=make_secret,
         sealer=shop_secrets(),
+        random=token_bytes,
+        clock=now_ms,
+    )
+
+
+@cache
+def canary_desk() -> CanaryDesk:
+    from cardcourier.adapters.channels.standard import make_secret
+    from cardcourier.services.managing.canary import CanaryDesk
+
+    return CanaryDesk(
+        canaries=canaries(),
+        sealer=shop_secrets(),
+        imports=import_desk(),
+        make_secret=make_secret,
         random=token_bytes,
         clock=now_ms,
     )

@@ -100,6 +100,8 @@ MATRIX = {
     ("POST", f"{TEXT}/test"): "owner manager",
     ("GET", "/v1/sms"): EVERYONE,
     ("PUT", "/v1/sms"): "owner manager",
+    ("GET", "/v1/canary"): EVERYONE,
+    ("PUT", "/v1/canary"): "owner manager",
     ("GET", "/v1/search"): EVERYONE,
     ("GET", "/v1/reports"): "owner manager finance auditor",
     ("POST", "/v1/reports"): "owner manager finance",

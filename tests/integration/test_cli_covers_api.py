@@ -61,6 +61,8 @@ COMMANDS = {
     "orders_reopen_card": "orders reopen",
     "orders_replace_card": "orders replace",
     "one_bulk": "bulk show",
+    "canary": "canary show",
+    "canary_switch": "canary on",
     "orders_resend": "orders resend",
     "orders_retry": "orders retry",
     "orders_withdraw_links": "orders withdraw-links",
@@ -118,7 +120,7 @@ COMMANDS = {
     "webhook-messages_send_test": "endpoints test",
 }
 # Commands that lead to an operation another one has in the table.
-ALSO = {"products release", "users disable"}
+ALSO = {"products release", "users disable", "canary off"}
 
 
 def commands():

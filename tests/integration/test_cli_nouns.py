@@ -218,6 +218,12 @@ def test_the_secret_of_an_sms_provider_is_read_and_never_shown(cli, monkeypatch)
     assert data(cli("sms", "show"))["secret_set"] is False
 
 
+def test_the_canary_is_switched_on_and_off(cli):
+    assert data(cli("canary", "show"))["enabled"] is False
+    assert data(cli("canary", "on"))["enabled"] is True
+    assert data(cli("canary", "off"))["enabled"] is False
+
+
 def test_one_action_is_done_to_many_orders(cli, merchant, tmp_path, monkeypatch):
     names = [f"{merchant.own}/A-1", f"{merchant.own}/A-3"]
     looked = data(cli("bulk", "run", "note", *names, "--reason", "checked", "--dry-run"))

@@ -12,6 +12,7 @@ import pytest
 
 from cardcourier import wiring
 from cardcourier.clock import now_ms
+from cardcourier.errors import Unavailable
 from local.cloud import Cloud
 from tests.integration.receiver import receiving
 from tests.integration.shop import acting, call, paid, rfc3339, sign_own, wait_until
@@ -275,6 +276,28 @@ def test_reports_are_made_and_fetched(walk):
         for link in links:
             with urllib.request.urlopen(link) as answer:
                 assert answer.read(2)
+
+
+def test_the_canary_goes_its_round(walk):
+    assert walk.api("PUT", "/canary", {"enabled": True})["enabled"]
+    walk.cloud.wait_idle()
+    for minutes in (0, 5, 10):
+        walk.cloud.invoke("canary", {"time": rfc3339(now_ms() + minutes * 60_000)})
+        walk.cloud.wait_idle()
+    shown = walk.api("GET", "/canary")
+    assert (shown["result"], shown["failures"], shown["stage"]) == ("ok", 0, "placed")
+    walk.api("PUT", "/canary", {"enabled": False})
+
+
+def test_a_role_opens_the_secret_of_no_shop_but_the_canarys(walk, folder):
+    secrets = wiring.shop_secrets
+    with acting(walk.cloud):
+        sealed = {name: secrets().seal("acme", name, "hush-hush") for name in ("canary-acme", "own")}
+        with acting_as("canary", folder):
+            assert secrets().open_one("acme", "canary-acme", sealed["canary-acme"]) == "hush-hush"
+            with pytest.raises(Unavailable):
+                secrets().open_one("acme", "own", sealed["own"])
+    (folder / "refused.log").unlink()
 
 
 def test_the_clocks_find_what_is_overdue_and_closed(walk, folder):

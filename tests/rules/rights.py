@@ -5,6 +5,7 @@ import re
 
 from tests.rules.reading import (
     actions,
+    condition,
     context,
     events,
     failure_queue,
@@ -21,9 +22,11 @@ KINDS = {
     "Main": {
         "P#*",
         "O#*",
+        "O#*#canary-*",
         "R#*",
         "W#*",
         "S#*",
+        "S#canary-*",
         "AK#*",
         "U#*",
         "C#*",
@@ -48,7 +51,7 @@ QUEUE_TAKING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttribut
 OPENERS = {
     "card": {"redeem", "inventory"},
     "contact": {"delivery"},
-    "secret": {"webhooks", "outbound", "delivery"},
+    "secret": {"webhooks", "outbound", "delivery", "canary"},
     "link": {"delivery", "redeem", "api"},
     "pepper": {"webhooks", "inventory", "api"},
 }
@@ -154,10 +157,13 @@ def openers(template):
 
 
 def shops_secrets_are_closed(template):
-    """Of secrets, delivery opens those for sending alone."""
+    """Of secrets, delivery opens those for sending alone, and canary its own shops'."""
     for name, statement in rights(template):
         opens = "kms:Decrypt" in actions(statement) and "secret" in context(statement, "purpose")
         if name == "delivery" and opens and set(context(statement, "id")) != {"sms", "test"}:
+            yield f"{name}/{statement['Sid']}: opens shops' secrets"
+        like = condition(statement, "StringLike", "kms:EncryptionContext:id")
+        if name == "canary" and opens and like != ["canary-*"]:
             yield f"{name}/{statement['Sid']}: opens shops' secrets"
 
 

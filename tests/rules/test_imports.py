@@ -62,7 +62,7 @@ KNOWN_TO = {
     "segno": ("adapters/qr.py",),
     "jwt": ("adapters/oidc/",),
     "phonenumbers": ("adapters/sms/phones.py",),
-    "urllib3": ("adapters/sms/http.py",),
+    "urllib3": ("adapters/sms/http.py", "adapters/front_door.py"),
     "smtplib": ("adapters/notifiers/",),
     "pydantic": ("api/",),
 }

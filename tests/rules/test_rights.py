@@ -63,6 +63,7 @@ BREAKS = {
     ],
     rules.shops_secrets_are_closed: [
         right("delivery", "OpenSmsSecretAndAddressOfTest", Condition=purpose("secret")),
+        right("canary", "OpenCanarySecret", Condition=purpose("secret")),
     ],
     rules.vault_is_closed: [
         allow("Api", Action="dynamodb:GetItem", Resource=VAULT, Condition=kinds("V#*")),

@@ -10,6 +10,7 @@ from cardcourier_cli.nouns import (
     batches,
     bulk,
     buyers,
+    canary,
     endpoints,
     imports,
     keys,
@@ -49,6 +50,7 @@ NOUNS = {
     "endpoints": endpoints.endpoints,
     "unread": unread.unread,
     "audit": audit.audit,
+    "canary": canary.canary,
 }
 
 

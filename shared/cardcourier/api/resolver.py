@@ -18,6 +18,7 @@ from cardcourier.api import (
     bootstrap,
     bulk,
     buyers,
+    canary,
     content,
     endpoint_messages,
     endpoints,
@@ -67,6 +68,7 @@ ROUTES: tuple[Routes, ...] = tuple(
         endpoints,
         endpoint_messages,
         audit,
+        canary,
     )
 )
 _PARAMETER = re.compile(r"<(\w+)>")

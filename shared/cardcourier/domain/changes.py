@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cardcourier.domain.canary import SKU, is_canary
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.states import State
 
@@ -28,6 +29,13 @@ class Changed:
     def of_order(self) -> bool:
         """Whether it is an item of an order, and not of a batch."""
         return self.key["pk"].startswith("O#")
+
+    @property
+    def of_canary(self) -> bool:
+        """Whether it belongs to a canary's order, or to the stock of its product."""
+        if self.of_order:
+            return is_canary(self.order.tenant, self.order.shop)
+        return (self.after or self.before or {}).get("sku") == SKU
 
     @property
     def handed_over(self) -> bool:

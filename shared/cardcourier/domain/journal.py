@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cardcourier.domain.booking import Image, change_of, ver_of, whole
+from cardcourier.domain.canary import is_canary
 from cardcourier.domain.ledger import Leg, LegKind
 
 LANES = 8
@@ -110,7 +111,8 @@ def lines_of(before: Image | None, after: Image | None, key: Mapping[str, str]) 
     """The lines one change of a header, fact, unit or chunk of a batch gives: none, or one.
 
     `before` and `after` are the plain images of the item, `key` its `pk` and `sk`. A write that does
-    not raise `ver` (a timer, a view counted) and the removal of an item give none.
+    not raise `ver` (a timer, a view counted) and the removal of an item give none. What a canary's order
+    does is told like any other, and books nothing.
     """
     change = change_of(before, after)
     if after is None or change is None:
@@ -141,7 +143,7 @@ def lines_of(before: Image | None, after: Image | None, key: Mapping[str, str]) 
             ver=ver,
             card=change.card,
             batch=change.batch,
-            legs=change.legs,
+            legs=() if is_canary(after["t"], shop) else change.legs,
         ),
     )
 

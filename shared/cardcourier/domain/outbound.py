@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from cardcourier.domain.canary import SKU
 from cardcourier.domain.journal import JournalLine
 from cardcourier.domain.ledger import Leg
 from cardcourier.domain.notification import UNDELIVERED
@@ -112,11 +113,13 @@ def delivered(header: Header, units: Sequence[Unit]) -> Event:
 
 
 def imported(before: Image | None, after: Image | None) -> Event | None:
-    """That an import was committed, out of the change of its job."""
+    """That an import was committed, out of the change of its job; never of the canary's cards."""
     job, was = _job(after), _job(before)
     if job.get("kind") != "import" or job.get("state") != "committed" or was.get("state") == "committed":
         return None
     at, facts = int((after or {})["at"]), job.get("data") or {}
+    if facts.get("sku") == SKU:
+        return None
     data = {"import": job["id"], **{name: facts[name] for name in _OF_IMPORT if name in facts}}
     return make_event(job["tenant"], IMPORTED, at, job["id"], data)
 

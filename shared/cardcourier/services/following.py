@@ -41,7 +41,10 @@ class Deliveries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Projector:
-    """Writes journal lines, list rows and events; the same changes again write the same again."""
+    """Writes journal lines, list rows and events; the same changes again write the same again.
+
+    Of a canary the journal lines are all: people see nothing of it.
+    """
 
     journal: Journal
     orders: Orders
@@ -54,6 +57,11 @@ class Projector:
         told = [(change, lines_of(change.before, change.after, change.key)) for change in changes]
         lines = [line for _, of_change in told for line in of_change]
         self.journal.put_lines(lines, now=self.clock())
+        self._show([(change, of_change) for change, of_change in told if not change.of_canary])
+        return len(lines)
+
+    def _show(self, told: Sequence[tuple[Changed, Sequence[JournalLine]]]) -> None:
+        changes = [change for change, _ in told]
         # A timer that went or was pushed shows in no list.
         touched = list(
             dict.fromkeys(change.order for change, of_change in told if of_change and change.of_order)
@@ -76,7 +84,6 @@ class Projector:
             ]
         )
         self.announcements.announce(told, found)
-        return len(lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Order:
     """What is to be imported. `cost` and `face` in minor units of `currency`; `expires_at` in epoch ms.
 
     Without cost or currency those of the supplier count. `uses` is how often each shared card is sold
-    where its row is silent.
+    where its row is silent. `straight` has it committed once it was looked through, unless that forbids it.
     """
 
     sku: str
@@ -66,6 +66,7 @@ class Order:
     layout: Mapping[str, Any] | None = None
     uses: int | None = None
     note: str = ""
+    straight: bool = False
     text: str | None = field(default=None, repr=False)
 
 
@@ -102,6 +103,7 @@ class ImportDesk:
             "expires_at": order.expires_at,
             "uses": order.uses,
             "note": order.note,
+            "straight": order.straight,
         }
         job = Job(tenant=tenant, id=job_id, kind=KIND, state="created", created_at=act.at, by=by, data=data)
         key = data["object_key"]

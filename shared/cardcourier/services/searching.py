@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from cardcourier.domain.canary import is_canary
 from cardcourier.domain.card_files import identity
 from cardcourier.domain.catalogue import Shop
 from cardcourier.domain.order_events import key_text
@@ -73,7 +74,7 @@ class Finder:
             raise Refused("bad_query", f"q must have 1 to {LONGEST} characters.")
         found: dict[OrderKey, str] = {}
         for key, by in self._candidates(tenant, text):
-            if key.tenant == tenant:
+            if key.tenant == tenant and not is_canary(tenant, key.shop):
                 found.setdefault(key, by)
         headers = self.orders.headers(found)
         return [

@@ -32,6 +32,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     job              C#<t>                       JOB#<id>                -
     fixed content    C#<t>                       CONTENT#<sku>           -
     SMS settings     C#<t>                       SMS                     -
+    canary           C#<t>                       CANARY                  -
     own texts        C#<t>                       TEXT#<channel>#<kind>#<language>  -
     part of a job    C#<t>                       BULK#<job>#<nnn>        -
     data key         C#<t>                       KEY#<purpose>#<id>      -

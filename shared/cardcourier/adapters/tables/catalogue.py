@@ -22,6 +22,7 @@ from cardcourier.adapters.tables.writes import (
 )
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.bulk import BulkPart
+from cardcourier.domain.canary import Canary
 from cardcourier.domain.catalogue import Batch, Content, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.gates import MOST_AGE, Gate
@@ -47,6 +48,7 @@ Thing = TypeVar(
     SmsSettings,
     Wording,
     BulkPart,
+    Canary,
 )
 MOST_KEPT = 10_000
 _BYTES = "base64:"
@@ -169,6 +171,10 @@ def supplier_key(tenant: str, supplier: str) -> Key:
 
 def job_key(tenant: str, job: str) -> Key:
     return keys.catalogue(tenant), f"JOB#{job}"
+
+
+def canary_key(tenant: str) -> Key:
+    return keys.catalogue(tenant), "CANARY"
 
 
 def sms_key(tenant: str) -> Key:

@@ -25,6 +25,7 @@ from cardcourier.adapters.tables.keys import Key
 from cardcourier.adapters.tables.writes import Change, TransactionLost, transact
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.bulk import BulkPart
+from cardcourier.domain.canary import about_canary, is_canary
 from cardcourier.domain.catalogue import Batch, Content, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.kept import Kept, Page
 from cardcourier.domain.suppliers import Supplier
@@ -116,9 +117,9 @@ class MerchantsTable:
         return self.catalogue.all(Shop, keys.catalogue(tenant), "SHOP#")
 
     def shop(self, tenant: str, shop: str) -> Kept[Shop]:
-        """With its sealed secrets. Raises NotFound for another tenant's shop as for none."""
+        """With its sealed secrets. Raises NotFound for another tenant's and the canary's shop as for none."""
         kept = self._kept(Shop, keys.shop(shop), "shop")
-        if kept.thing.tenant != tenant:
+        if kept.thing.tenant != tenant or is_canary(tenant, shop):
             raise _missing("shop")
         return kept
 
@@ -289,7 +290,7 @@ class MerchantsTable:
         *,
         newest: bool = False,
     ) -> Page[Thing]:
-        """Things whose sort keys begin with `prefix`, from behind `after` on."""
+        """Things whose sort keys begin with `prefix`, from behind `after` on, without the canary's own."""
         sk, first, last = DocumentRecord.sk, prefix, _end(prefix)
         if after is not None:
             first, last = (prefix, prefix + after) if newest else (prefix + after, last)
@@ -298,9 +299,10 @@ class MerchantsTable:
             condition, ConsistentRead=True, ScanIndexForward=not newest, Limit=limit + 2
         )
         fresh = (item for item in found if after is None or item["sk"]["S"] != prefix + after)
-        items = list(islice(fresh, limit + 1))
-        more = items[limit - 1]["sk"]["S"].removeprefix(prefix) if len(items) > limit else None
-        return Page(tuple(thing_of(cls, item) for item in items[:limit]), more)
+        things = ((item["sk"]["S"], thing_of(cls, item)) for item in fresh)
+        shown = list(islice(((sk, thing) for sk, thing in things if not about_canary(thing)), limit + 1))
+        more = shown[limit - 1][0].removeprefix(prefix) if len(shown) > limit else None
+        return Page(tuple(thing for _, thing in shown[:limit]), more)
 
 
 def _actions(thing: Any, ver: int, now: int, by: str) -> list[Any]:

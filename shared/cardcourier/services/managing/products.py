@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from cardcourier.domain.canary import SKU
 from cardcourier.domain.card_files import compile_pattern
 from cardcourier.domain.catalogue import Product, Shop, check_sku
 from cardcourier.domain.states import Room
@@ -57,6 +58,8 @@ class ProductsDesk:
         Orders that named the SKU as their merchant code before it existed go on at once.
         """
         check_sku(product.sku)
+        if product.sku == SKU:
+            raise Refused("reserved_sku", f"sku: {SKU} is kept for the canary's own product; choose another.")
         if "%2F" in product.sku.upper():
             raise Refused("bad_sku", "A SKU must not hold %2F: in addresses it stands for a slash.")
         self._check(product)

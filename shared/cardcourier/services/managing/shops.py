@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from cardcourier.domain.canary import is_reserved
 from cardcourier.domain.catalogue import Shop, check_id
 from cardcourier.domain.kept import Kept
 from cardcourier.domain.money import currency_code
@@ -54,6 +55,8 @@ class ShopsDesk:
     def connect(self, shop: Shop, secret: str | None, by: str) -> Connected:
         """Add a shop; four random characters make its id nobody else's. Raises Refused."""
         check_id(shop.id, "id")
+        if is_reserved(shop.id):
+            raise Refused("reserved_id", "id: 'canary' is kept for the canary's own shop; choose another.")
         self._check(shop)
         secret, made = self._secret(shop, secret)
         for left in reversed(range(TRIES)):
