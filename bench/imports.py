@@ -12,6 +12,7 @@ import time
 from typing import Any, cast
 
 from bench.shop import SKU, TENANT, cloud, open_shop
+from cardcourier.domain.key_versions import FIRST, KeyVersion
 
 ALONE, WITH_TABLES = 100_000, 50_000
 JOB = "bench"
@@ -63,6 +64,9 @@ class _Near:
 
     def get(self, *_: object) -> bytes:
         return b"wrapped"
+
+    def versions(self, *_: object) -> tuple[KeyVersion, ...]:
+        return (KeyVersion(id=FIRST),)
 
     def unwrap(self, *_: object) -> bytes:
         return b"a pepper of thirty-two bytes ..."

@@ -56,8 +56,13 @@ _ZH = {
     "broken": "发现 {count} 个问题",
     "interrupted": "已中断",
     "no_tables": "缺少表名：请用 --stack 指定栈，或设置 MAIN_TABLE、VAULT_TABLE、JOURNAL_TABLE",
-    "bad_rotation": "可轮换 link，或用 --tenant 指明商户的 pepper；--end-old 只用于 link",
-    "confirm_retire": "版本 {version} 的卡号与联系人标识将不再被查找：旧卡可再次入库。确认停用？",
+    "bad_rotation": "可轮换 link 或 pepper；停用 pepper 须用 --tenant 指明商户；--end-old 只用于 link",
+    "confirm_retire_link": "版本 {version} 的链接和取货码将不再被查找。确认停用？",
+    "confirm_retire_pepper": "以版本 {version} 入库的卡将不再被识别为重复，可再次入库并再次售出；"
+    "当时的订单也不能再按联系人或卡密查到。确认停用？",
+    "would_forget": "未停用版本 {version}：停用后，以它入库的卡不再被识别为重复，同一文件可再次入库，"
+    "已售出的卡会再次售出；当时的订单也不能再按联系人或卡密查到。两个版本可一直并存。"
+    "若仍要停用，请加 --forget-duplicates-of-old",
     "confirm_end_links": "此前发出的所有链接和取货码都将失效，买家须重新索取。确认？",
     "declined_keys": "已取消",
     "name_twice": "请把队列名再写一遍，以确认删除",
@@ -123,9 +128,14 @@ _EN = {
     "broken": "{count} things are wrong",
     "interrupted": "Interrupted",
     "no_tables": "no tables: name the stack with --stack, or set MAIN_TABLE, VAULT_TABLE and JOURNAL_TABLE",
-    "bad_rotation": "Rotate link, or the pepper of one --tenant; --end-old is for link alone",
-    "confirm_retire": "Cards and contacts named by version {version} will not be found any more: an old card "
-    "could be imported once more. Retire it?",
+    "bad_rotation": "Rotate link or pepper; to retire a pepper, name a --tenant; --end-old is for link only",
+    "confirm_retire_link": "Links and pick-up codes of version {version} will not be found any more. Go on?",
+    "confirm_retire_pepper": "Cards imported under version {version} will no longer be known as duplicates: "
+    "they can come in, and be sold, once more. Orders of its time are not found by contact or card. Go on?",
+    "would_forget": "Version {version} was not retired: cards imported under it would no longer be known as "
+    "duplicates, so the same file could come in again and cards that are sold would be sold twice; orders of "
+    "its time would not be found by contact or card. Two versions can live side by side for good. To retire "
+    "it all the same, add --forget-duplicates-of-old",
     "confirm_end_links": "Every link and pick-up code sent so far will end; buyers ask for new ones. Go on?",
     "declined_keys": "Nothing was changed",
     "name_twice": "Write the queue's name twice: its messages are deleted for good",

@@ -58,7 +58,7 @@ OPENERS = {
 NO_TOPIC = {"Not": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}}
 VAULT_RIGHTS = {
     "redeem": {"dynamodb:BatchGetItem"},
-    "inventory": {"dynamodb:BatchGetItem", "dynamodb:PutItem"},
+    "inventory": {"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:PutItem"},
 }
 
 

@@ -110,8 +110,8 @@ class Plain:
     def create(self, tenant, purpose, key_id):
         return b"k" * 32
 
-    def card_id(self, tenant, issuer, identity):
-        return f"c1{identity}"
+    def card_ids(self, tenant, issuer, identity):
+        return (f"c1{identity}",)
 
 
 class Files:

@@ -14,6 +14,7 @@ from cardcourier.domain.key_versions import (
     KeyVersion,
     announced,
     living,
+    names_of,
     naming,
     retired,
 )
@@ -59,6 +60,43 @@ def test_whoever_remembers_an_older_list_names_the_same(at, age, end_old):
         read_at = now - age
         remembered = new if read_at >= NOW else FIRST
         assert naming(remembered, at, now).id == naming(new, at, now).id
+
+
+LONGEST_CALL = 900_000
+SKEW = 60_000
+
+
+@given(
+    first=st.integers(-LONGEST_CALL, 2 * ANNOUNCED),
+    later=st.integers(0, ANNOUNCED),
+    calls=st.tuples(*[st.integers(0, LONGEST_CALL)] * 2),
+    ages=st.tuples(*[st.integers(0, REMEMBERED)] * 2),
+    skews=st.tuples(*[st.integers(-SKEW, SKEW)] * 2),
+)
+def test_of_two_who_name_the_same_thing_the_later_one_looks_where_the_earlier_put_it(
+    first, later, calls, ages, skews
+):
+    """Each names it as its call begins, by the list it remembers and its own clock, and puts it some time
+    later in the same call, unless it is there under any of the names.
+    """
+    versions = announced(FIRST, "pepper", NOW)
+    puts = []
+    for at, call, age, skew in zip((NOW + first, NOW + first + later), calls, ages, skews, strict=True):
+        named_at = at - call
+        remembered = versions if named_at - age >= NOW else FIRST
+        puts.append([version.id for version in names_of(remembered, named_at + skew)])
+    (earlier, *_), looked_under = puts
+    assert earlier in looked_under
+
+
+def test_what_is_new_is_named_first_and_no_ended_version_is_looked_for():
+    versions = announced(FIRST, "pepper", NOW)
+    begins = NOW + ANNOUNCED
+    assert [v.id for v in names_of(FIRST, NOW)] == ["1"]
+    assert [v.id for v in names_of(versions, begins - 1)] == ["1", "2"]
+    assert [v.id for v in names_of(versions, begins)] == ["2", "1"]
+    left = retired(versions, "1", begins + ANNOUNCED)
+    assert [v.id for v in names_of(left, begins + ANNOUNCED)] == ["2"]
 
 
 def test_one_rotation_at_a_time_and_not_too_many_versions():

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cardcourier.domain.key_versions import Versions, naming
-from cardcourier.errors import CardCourierError, Unavailable
+from cardcourier.errors import CardCourierError, Conflict, Refused, Unavailable
 from cardcourier.services.rotating_keys import EVERYWHERE, KeyRotation
 from cardcourier_cli.endings import Exit, Failed
 from cardcourier_cli.session import session
@@ -77,27 +77,42 @@ def rotate(
     retire: Annotated[
         str, typer.Option(help="Make no version; stop looking for names of this one. Asks first.")
     ] = "",
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget-duplicates-of-old",
+            help="Needed to retire a pepper: cards imported under it could come in, and be sold, once more.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Make the next version of a key; it begins by itself once every function knows of it."""
     out = session(context).out
-    if key not in ("link", "pepper") or (key == "pepper" and (end_old or not tenant)):
+    if key not in ("link", "pepper") or (key == "pepper" and (end_old or (retire and not tenant))):
         raise Failed(out.words("bad_rotation"), Exit.USAGE)
-    place = (EVERYWHERE if key == "link" else tenant, key)
-    question = "confirm_retire" if retire else "confirm_end_links" if end_old else ""
+    if key == "pepper" and retire and not forget:
+        raise Failed(out.words("would_forget", version=retire), Exit.USAGE)
+    question = f"confirm_retire_{key}" if retire else "confirm_end_links" if end_old else ""
     if question and not yes and not typer.confirm(out.words(question, version=retire), err=True):
         raise Failed(out.words("declined_keys"), Exit.INTERRUPTED)
+    rows: list[dict[str, Any]] = []
+    refused = ""
     with _reach(context, stack, tenant) as reach:
-        if session(context).dry_run:
-            made = reach.table.versions(*place)
-        elif retire:
-            made = reach.rotation.retire(*place, retire)
-        else:
-            made = reach.rotation.rotate(*place, end_old=end_old)
-        rows = list(_versions(*place, made))
+        for place in [(EVERYWHERE, key)] if key == "link" else [(owner, key) for owner in reach.tenants]:
+            try:
+                if retire and not session(context).dry_run:
+                    reach.rotation.retire(*place, retire)
+                elif not session(context).dry_run:
+                    reach.rotation.rotate(*place, end_old=end_old)
+            except (Conflict, Refused) as error:
+                # The others' keys are rotated all the same; asked again, only what was refused is left.
+                refused += f"{place[0]}: {error.detail}\n"
+            rows += _versions(*place, reach.table.versions(*place))
         for row in rows:
             row["in_use"] = row.pop("current")(reach.now)
     out.items(rows, NAMES)
+    if refused:
+        raise Failed(refused.strip(), Exit.CONFLICT)
 
 
 @keys.command("rewrap")

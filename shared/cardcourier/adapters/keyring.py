@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cardcourier.adapters.kms import Context, KeyService
 from cardcourier.adapters.sealing import keyed_hash, open_sealed, seal
 from cardcourier.adapters.tables.data_keys import DataKeysTable
-from cardcourier.domain.key_versions import FIRST, REMEMBERED, Versions, living, naming
+from cardcourier.domain.key_versions import FIRST, REMEMBERED, Versions, living, names_of, naming
 from cardcourier.domain.tokens import pick_up_code
 from cardcourier.errors import NotFound
 
@@ -103,22 +103,47 @@ def _most_uses(purpose: str) -> float:
 
 @dataclass(slots=True)
 class Fingerprints:
-    """Keyed hashes of what must be found again but not read: cards, contacts, numbers."""
+    """Keyed hashes of what must be found again but not read: cards, contacts, numbers.
+
+    What is new is named under the version of the pepper in use; what is there may bear the name of another
+    one that lives.
+    """
 
     ring: KeyRing
 
     def card_id(self, tenant: str, issuer: str, identity: str) -> str:
         """`c1` and 130 bits in base 32: equal cards of a tenant get equal ids, whatever the batch."""
-        digest = keyed_hash(self._pepper(tenant), "card", tenant, issuer, identity)
-        return "c1" + base64.b32encode(digest[:17]).decode().lower()[:26]
+        return self.card_ids(tenant, issuer, identity)[0]
+
+    def card_ids(self, tenant: str, issuer: str, identity: str) -> tuple[str, ...]:
+        """The id that a card gets now, then those that it may have been given before, or be given soon."""
+        peppers = [self._pepper(tenant, version) for version in self._living(tenant)]
+        digests = [keyed_hash(pepper, "card", tenant, issuer, identity) for pepper in peppers]
+        return tuple("c1" + base64.b32encode(digest[:17]).decode().lower()[:26] for digest in digests)
 
     def search(self, tenant: str, text: str) -> str:
         """The search row of an e-mail address, telephone or number, in any case and spacing."""
-        folded = "".join(text.split()).casefold()
-        return keyed_hash(self._pepper(tenant), "search", tenant, folded)[:16].hex()
+        return self._row(tenant, self._living(tenant)[0], text)
 
-    def _pepper(self, tenant: str) -> bytes:
-        return self.ring.key(tenant, "pepper", FIRST)
+    def searches(self, tenant: str, text: str) -> list[str]:
+        """The rows under which it may be found."""
+        return [self._row(tenant, version, text) for version in self._living(tenant)]
+
+    def every_search(self, tenant: str, text: str) -> list[str]:
+        """Those of versions that ended as well: a buyer may ask for what was kept before."""
+        versions = reversed(self.ring.versions(tenant, "pepper"))
+        return [self._row(tenant, version.id, text) for version in versions]
+
+    def _row(self, tenant: str, version: str, text: str) -> str:
+        folded = "".join(text.split()).casefold()
+        return keyed_hash(self._pepper(tenant, version), "search", tenant, folded)[:16].hex()
+
+    def _living(self, tenant: str) -> list[str]:
+        versions = names_of(self.ring.versions(tenant, "pepper"), self.ring.clock())
+        return [version.id for version in versions]
+
+    def _pepper(self, tenant: str, version: str) -> bytes:
+        return self.ring.key(tenant, "pepper", version)
 
 
 @dataclass(slots=True)

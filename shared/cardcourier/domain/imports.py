@@ -137,13 +137,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """How the last file of a supplier was read. `head` is what `digest` makes of its header line, if it had
-    one: a line that was taken for a header may be a card.
+    """How the last file of a supplier was read. `head` is one of what `digests` makes of its header line, if
+    it had one: a line that was taken for a header may be a card.
     """
 
     layout: Layout
     head: str
-    digest: Callable[[str], str]
+    digests: Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class CardFile:
             return self
         known = replace(self, layout=remembered.layout)
         if known.layout.header != self.layout.header or (
-            known.head and remembered.digest(known.head) != remembered.head
+            known.head and remembered.head not in remembered.digests(known.head)
         ):
             return self
         return known if fits(known.layout, known._records()) else self
@@ -224,21 +224,31 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class NewCard:
-    """A card on its way into stock: what is sealed, and the marker that makes it sellable."""
+    """A card on its way into stock: what is sealed, and the marker that makes it sellable. It is in stock
+    already if it is there under one of the names it may `also` have.
+    """
 
     row: int
     card: Card
     marker: Marker
+    also: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.marker.card, *self.also)
 
 
 @dataclass(frozen=True, slots=True)
 class SharedCard:
-    """A shared card on its way into stock: `marker` is that of its uses, each with its own name and cost."""
+    """A shared card on its way into stock: `marker` is that of its uses, each with its own name and cost.
+    `also` as above.
+    """
 
     row: int
     card: Card
     marker: Marker
     uses: int
+    also: tuple[str, ...] = ()
 
     def markers(self, numbers: Iterable[int], shards: Iterator[int]) -> list[Marker]:
         """The markers of these uses, each on a shard of its own; together they cost what the card cost."""

@@ -75,6 +75,17 @@ def living(versions: Sequence[KeyVersion], now: int) -> Versions:
     return tuple(version for version in reversed(versions) if not version.ended(now))
 
 
+def names_of(versions: Sequence[KeyVersion], now: int) -> Versions:
+    """Every living version, the one that names what is new at `now` (epoch ms) first.
+
+    Whoever puts something under the first name and sees to it that nothing lies under the others meets
+    everybody who does the same: the one before him, whatever that one took for the first, named it by one of
+    these. For that a version is announced so long before it begins.
+    """
+    new = naming(versions, now, now)
+    return (new, *(version for version in living(versions, now) if version != new))
+
+
 def announced(versions: Versions, purpose: str, now: int, *, end_old: bool = False) -> Versions:
     """The list with one more version; `end_old` ends all before it at the moment when it begins.
 

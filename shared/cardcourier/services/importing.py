@@ -233,7 +233,8 @@ class Importer:
     def _remember(self, job: Job, file: CardFile, rid: str) -> None:
         """A layout that was previewed and committed is how this supplier's files are read."""
         if supplier := self._supplier(job):
-            layout = {**asdict(file.layout), "head": self._digest(job.tenant, file.head) if file.head else ""}
+            head = self._digests(job.tenant, file.head)[0] if file.head else ""
+            layout = {**asdict(file.layout), "head": head}
             self.documents.remember_layout(supplier, layout, self.clock(), rid)
 
     def _batch_key(self, job: Job) -> bytes:
@@ -309,11 +310,11 @@ class Importer:
         supplier = self._supplier(job)
         if supplier is None or supplier.layout is None:
             return None
-        head, digest = supplier.layout.get("head", ""), partial(self._digest, job.tenant)
-        return Remembered(Layout.of(supplier.layout), head, digest)
+        head, digests = supplier.layout.get("head", ""), partial(self._digests, job.tenant)
+        return Remembered(Layout.of(supplier.layout), head, digests)
 
-    def _digest(self, tenant: str, head: str) -> str:
-        return self.stocker.fingerprints.card_id(tenant, "layout", head)
+    def _digests(self, tenant: str, head: str) -> Sequence[str]:
+        return self.stocker.fingerprints.card_ids(tenant, "layout", head)
 
     def _supplier(self, job: Job) -> Supplier | None:
         name = job.data.get("supplier")

@@ -35,8 +35,9 @@ class Views(Protocol):
 
 
 class Fingerprints(Protocol):
-    def search(self, tenant: str, text: str) -> str: ...
-    def card_id(self, tenant: str, issuer: str, identity: str) -> str: ...
+    def searches(self, tenant: str, text: str) -> list[str]: ...
+    def every_search(self, tenant: str, text: str) -> list[str]: ...
+    def card_ids(self, tenant: str, issuer: str, identity: str) -> tuple[str, ...]: ...
 
 
 class Codes(Protocol):
@@ -86,18 +87,23 @@ class Finder:
         text = text.strip()
         if not 3 <= len(text) <= LONGEST:
             raise Refused("bad_query", f"A buyer is named by 3 to {LONGEST} characters.")
-        digest = self.fingerprints.search(tenant, text)
+        digests = self.fingerprints.every_search(tenant, text)
         found = dict.fromkeys(key for key, _ in self._by_order(tenant, text))
-        found |= dict.fromkeys(self.views.search(tenant, digest, MOST_OF_A_BUYER))
+        for digest in digests:
+            found |= dict.fromkeys(self.views.search(tenant, digest, MOST_OF_A_BUYER))
         headers = self.orders.headers(key for key in found if key.tenant == tenant)
-        return [header for key, header in headers.items() if digest in header.search or key.order == text]
+        return [
+            header
+            for key, header in headers.items()
+            if key.order == text or not set(digests).isdisjoint(header.search)
+        ]
 
     def _candidates(self, tenant: str, text: str) -> Iterator[tuple[OrderKey, str]]:
         yield from self._by_order(tenant, text)
         for spelling in dict.fromkeys((text, text.lstrip("#"), f"#{text}")):
             if spelling:
-                digest = self.fingerprints.search(tenant, spelling)
-                yield from ((key, "contact") for key in self.views.search(tenant, digest, MOST))
+                for digest in self.fingerprints.searches(tenant, spelling):
+                    yield from ((key, "contact") for key in self.views.search(tenant, digest, MOST))
         yield from self._by_code(text)
         yield from self._by_card(tenant, text)
         if len(text) == 4:
@@ -130,8 +136,8 @@ class Finder:
         for issuer, fold in self.merchant.issuers(tenant):
             for number, code in names:
                 name = identity(number, code, fold=fold)
-                card = self.fingerprints.card_id(tenant, issuer, name)
-                yield from ((key, "card") for key in self.cards.orders_of_card(tenant, card, MOST))
+                for card in self.fingerprints.card_ids(tenant, issuer, name):
+                    yield from ((key, "card") for key in self.cards.orders_of_card(tenant, card, MOST))
 
 
 def _exactly(header: Header, text: str, by: str) -> str:

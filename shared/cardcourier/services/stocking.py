@@ -5,7 +5,7 @@ the same time, tells its own earlier success from a duplicate and leaves behind 
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,10 +22,15 @@ from cardcourier.services.pacing import Pace
 from cardcourier.services.patience import Patience
 
 LOT = 50
-"""Cards of one transaction, which holds 100 items at most."""
+"""Cards of one transaction, at most."""
 
-STRETCH = 99
-"""Uses of a shared card in one transaction, beside what says that they are issued."""
+ITEMS = 100
+"""Items of one transaction, at most: of each card its marker and each of its names in the vault."""
+
+STRETCH = 98
+"""Uses of a shared card in one transaction, beside what says that they are issued and another name of the
+card. Always as many, whoever issues them and whatever names the card has.
+"""
 
 LOOK_UP = 100
 NOBODY = Actor("", 0, "")
@@ -41,7 +46,7 @@ class Stock(Protocol):
     ) -> dict[str, Origin]: ...
     def put_shared(
         self, pool: Pool, batch: str, new: SharedCard, first: Sequence[Marker], key: bytes, now: int
-    ) -> Origin | None: ...
+    ) -> dict[str, Origin]: ...
     def put_uses(
         self, pool: Pool, batch: str, card: str, stretch: int, markers: Sequence[Marker], now: int
     ) -> bool: ...
@@ -50,7 +55,11 @@ class Stock(Protocol):
 
 
 class Fingerprints(Protocol):
-    def card_id(self, tenant: str, issuer: str, identity: str) -> str: ...
+    def card_ids(self, tenant: str, issuer: str, identity: str) -> tuple[str, ...]: ...
+
+
+Named = tuple[tuple[str, ...], CardRow]
+"""A row with the ids that its card may have; the first is the one that it has, or is to get."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +88,8 @@ class Entry:
 class Judged:
     """A chunk's rows: new to the stock, brought in by this very batch before, known otherwise, refused."""
 
-    new: list[tuple[str, CardRow]] = field(default_factory=list)
-    ours: list[tuple[str, CardRow]] = field(default_factory=list)
+    new: list[Named] = field(default_factory=list)
+    ours: list[Named] = field(default_factory=list)
     known: list[CardRow] = field(default_factory=list)
     refused: list[BadRow] = field(default_factory=list)
 
@@ -97,18 +106,20 @@ class Stocker:
     lot: int = LOT
 
     def judge(self, entry: Entry, rows: Sequence[Row]) -> Judged:
-        """Compare with the whole stock, cards that were sold included."""
-        good = [(self._card_id(entry, row), row) for row in rows if isinstance(row, CardRow)]
-        parts = [[card_id for card_id, _ in good[at : at + LOOK_UP]] for at in range(0, len(good), LOOK_UP)]
+        """Compare with the whole stock, cards that were sold included, by each name that a card may have."""
+        good = [(self._card_ids(entry, row), row) for row in rows if isinstance(row, CardRow)]
+        names = [name for card_ids, _ in good for name in card_ids]
+        parts = [names[at : at + LOOK_UP] for at in range(0, len(names), LOOK_UP)]
         there: dict[str, Origin] = {}
         for found in entry.workers.map(partial(self.stock.present, entry.tenant), parts):
             there |= found
         judged = Judged(refused=[row for row in rows if isinstance(row, BadRow)])
-        for card_id, row in good:
-            if card_id not in there:
-                judged.new.append((card_id, row))
-            elif there[card_id] == Origin(entry.batch, row.row):
-                judged.ours.append((card_id, row))
+        for card_ids, row in good:
+            name = _found(card_ids, there)
+            if not name:
+                judged.new.append((card_ids, row))
+            elif there[name] == Origin(entry.batch, row.row):
+                judged.ours.append(((name,), row))
             else:
                 judged.known.append(row)
         return judged
@@ -116,27 +127,37 @@ class Stocker:
     def bring_in(self, entry: Entry, number: int, rows: Sequence[Row]) -> Chunk:
         """Write one chunk's cards, then the row that says it is done."""
         judged = self.judge(entry, rows)
+        named = judged.ours + judged.new
+        names = {row.row: card_ids[0] for card_ids, row in judged.ours}
         if entry.terms.uses is None:
-            new = [self._new_card(entry, card_id, row) for card_id, row in judged.new]
-            lots = [new[at : at + self.lot] for at in range(0, len(new), self.lot)]
-            late = {row for rows in entry.workers.map(partial(self._put, entry), lots) for row in rows}
+            lots = self._lots([self._new_card(entry, *new) for new in judged.new])
+            put = entry.workers.map(partial(self._put, entry), lots)
         else:
             # Of a card that an earlier try brought in, the further uses may be missing.
-            shared = [self._shared_card(entry, card_id, row) for card_id, row in judged.ours + judged.new]
+            shared = [self._shared_card(entry, *card) for card in named]
             put = entry.workers.map(partial(self._put_shared, entry), shared)
-            late = {card.row for card, brought_in in zip(shared, put, strict=True) if not brought_in}
-        brought = [(card_id, row) for card_id, row in judged.ours + judged.new if row.row not in late]
+        for part in put:
+            names |= part
+        brought = [(names[row.row], row) for _, row in named if row.row in names]
+        late = {row.row for _, row in named if row.row not in names}
         chunk = Chunk.of(brought, {row.row for row in judged.known} | late, judged.refused)
         self.stock.put_chunk(entry.pool, entry.batch, number, chunk, replace(entry.actor, now=self.clock()))
         return chunk
 
-    def _put(self, entry: Entry, cards: list[NewCard]) -> list[int]:
-        """Write one lot; returns the rows whose cards somebody else brought in a moment ago.
+    def _lots(self, cards: list[NewCard]) -> list[list[NewCard]]:
+        """As many cards as fit into one transaction: 50, or 33 while two versions of their names live."""
+        size = min(self.lot, ITEMS // (1 + max((len(new.names) for new in cards), default=1)))
+        return [cards[at : at + size] for at in range(0, len(cards), size)]
+
+    def _put(self, entry: Entry, cards: list[NewCard]) -> dict[int, str]:
+        """Write one lot; returns by row the names of its cards, without those that somebody else brought in
+        a moment ago.
 
         A card that is there with our own batch and row was written by an earlier try, or by a worker who
-        does the same at once: it counts as brought in, and its marker went in, or was sold, with it.
+        does the same at once, and perhaps under another name: it counts as brought in, and its marker went
+        in, or was sold, with it.
         """
-        late: list[int] = []
+        done: dict[int, str] = {}
         patience = Patience(self.clock, self.random, entry.pace.pause if entry.pace else self.sleep)
         while cards:
             if entry.pace:
@@ -144,15 +165,18 @@ class Stocker:
             put = partial(self.stock.put, entry.pool, entry.batch, cards, entry.key, self.clock())
             there = patience.ask(put, entry.until)
             if not there:
-                break
-            late += [new.row for new in cards if not _is_ours(there, new.marker.card, entry.batch, new.row)]
-            cards = [new for new in cards if new.marker.card not in there]
-        return late
+                return done | {new.row: new.marker.card for new in cards}
+            for new in cards:
+                found = _found(new.names, there)
+                if found and there[found] == Origin(entry.batch, new.row):
+                    done[new.row] = found
+            cards = [new for new in cards if not _found(new.names, there)]
+        return done
 
-    def _put_shared(self, entry: Entry, new: SharedCard) -> bool:
-        """Write a shared card with all of its uses, stretch by stretch, each exactly once; False when
-        somebody else brought the card in. Whoever repeats it finds out what was issued before, and whatever
-        was sold of that since stays sold.
+    def _put_shared(self, entry: Entry, new: SharedCard) -> dict[int, str]:
+        """Write a shared card with all of its uses, stretch by stretch, each exactly once; returns its name
+        by its row, or nothing when somebody else brought the card in. Whoever repeats it finds out what was
+        issued before, and whatever was sold of that since stays sold.
         """
         patience = Patience(self.clock, self.random, self.sleep)
         shards = iter(lambda: self.random.randrange(entry.product.shards), None)
@@ -161,24 +185,27 @@ class Stocker:
             now = self.clock()
             if stretch == 0:
                 put = partial(self.stock.put_shared, entry.pool, entry.batch, new, markers, entry.key, now)
-                if patience.ask(put, entry.until) not in (None, Origin(entry.batch, new.row)):
-                    return False
+                for found, origin in patience.ask(put, entry.until).items():
+                    if origin != Origin(entry.batch, new.row):
+                        return {}
+                    new = replace(new, marker=replace(new.marker, card=found))
             else:
                 card = new.marker.card
                 uses = partial(self.stock.put_uses, entry.pool, entry.batch, card, stretch, markers, now)
                 patience.ask(uses, entry.until)
-        return True
+        return {new.row: new.marker.card}
 
-    def _card_id(self, entry: Entry, row: CardRow) -> str:
+    def _card_ids(self, entry: Entry, row: CardRow) -> tuple[str, ...]:
         name = identity(row.number, row.code, fold=entry.terms.fold)
-        return self.fingerprints.card_id(entry.tenant, entry.terms.issuer, name)
+        return self.fingerprints.card_ids(entry.tenant, entry.terms.issuer, name)
 
-    def _new_card(self, entry: Entry, card_id: str, row: CardRow) -> NewCard:
-        return NewCard(row.row, Card(code=row.code, number=row.number), self._marker(entry, card_id, row))
+    def _new_card(self, entry: Entry, card_ids: tuple[str, ...], row: CardRow) -> NewCard:
+        card, marker = Card(code=row.code, number=row.number), self._marker(entry, card_ids[0], row)
+        return NewCard(row.row, card, marker, card_ids[1:])
 
-    def _shared_card(self, entry: Entry, card_id: str, row: CardRow) -> SharedCard:
-        card, marker = Card(code=row.code, number=row.number), self._marker(entry, card_id, row)
-        return SharedCard(row.row, card, marker, row.uses or 1)
+    def _shared_card(self, entry: Entry, card_ids: tuple[str, ...], row: CardRow) -> SharedCard:
+        card, marker = Card(code=row.code, number=row.number), self._marker(entry, card_ids[0], row)
+        return SharedCard(row.row, card, marker, row.uses or 1, card_ids[1:])
 
     def _marker(self, entry: Entry, card_id: str, row: CardRow) -> Marker:
         product = entry.product
@@ -195,6 +222,6 @@ class Stocker:
         )
 
 
-def _is_ours(there: dict[str, Origin], card_id: str, batch: str, row: int) -> bool:
-    """Whether a card is not there, or is there by our own doing."""
-    return card_id not in there or there[card_id] == Origin(batch, row)
+def _found(names: Sequence[str], there: Container[str]) -> str:
+    """Under which of its names a card is there; empty if it is not."""
+    return next((name for name in names if name in there), "")

@@ -4,6 +4,7 @@ import base64
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -28,6 +29,7 @@ from cardcourier.adapters.tables.records import (
     stock_names,
 )
 from cardcourier.adapters.tables.writes import (
+    Check,
     ConditionFailed,
     Item,
     Put,
@@ -83,23 +85,26 @@ class StockEntryTable:
     def present(self, tenant: str, cards: Iterable[str]) -> dict[str, Origin]:
         """Where those of the cards that were ever imported come from; whatever became of them since."""
         items = self.vault.get_many((keys.vault(tenant, card), "") for card in cards)
-        return {item["pk"]["S"].rsplit("#", 1)[1]: _origin(item) for item in items}
+        return {_name(item): _origin(item) for item in items}
 
     def put(
         self, pool: Pool, batch: str, cards: Sequence[NewCard], key: bytes, now: int
     ) -> dict[str, Origin]:
-        """W20: seal up to 50 cards and put each into the vault together with its marker; all or none.
+        """W20: seal cards and put each into the vault together with its marker, unless it is there under
+        another name; all or none. Up to 50 cards, or 33 that have another name.
 
-        Returns nothing when all were written, else those that were there before: a card that was ever
-        imported, sold or not, does not get its marker back. Raises Unavailable when others were in the way.
+        Returns nothing when all were written, else those that were there before, by the name they have: a
+        card that was ever imported, sold or not, does not get its marker back. Raises Unavailable when
+        others were in the way.
         """
         cipher = AESGCM(key)
-        parts: list[tuple[Table, Write]] = []
+        parts: list[tuple[Table, Write | Check]] = []
         for new in cards:
             record = record_of(cipher, pool.tenant, new.marker.card, batch, pool.sku, new.row, new.card, now)
             marker = marker_record(new.marker, pool.tenant, pool.sku, pool.epoch)
             parts.append((self.vault, Put(record, VaultRecord.pk.does_not_exist())))
             parts.append((self.main, Put(marker, MarkerRecord.pk.does_not_exist())))
+            parts += self._nowhere_else(pool.tenant, new.also)
         try:
             transact(self.main.client, *parts)
         except TransactionLost as lost:
@@ -111,17 +116,18 @@ class StockEntryTable:
 
     def put_shared(
         self, pool: Pool, batch: str, new: SharedCard, first: Sequence[Marker], key: bytes, now: int
-    ) -> Origin | None:
-        """W22: seal a shared card and put it into the vault together with the markers of its first uses.
+    ) -> dict[str, Origin]:
+        """W22: seal a shared card and put it into the vault together with the markers of its first uses,
+        unless it is there under another name.
 
-        Returns None when it was written, else where the card came from before: its first uses are issued,
-        and some may be sold. Raises Unavailable when others were in the way.
+        Returns nothing when it was written, else by its name where the card came from before: its first
+        uses are issued, and some may be sold. Raises Unavailable when others were in the way.
         """
         card = new.marker.card
         record = record_of(AESGCM(key), pool.tenant, card, batch, pool.sku, new.row, new.card, now)
         sealed = Put(record, VaultRecord.pk.does_not_exist())
-        there = self._issue(pool, (self.vault, sealed), first)
-        return None if there is None else _origin(there)
+        there = self._issue(pool, first, (self.vault, sealed), *self._nowhere_else(pool.tenant, new.also))
+        return {} if there is None else {_name(there): _origin(there)}
 
     def put_uses(
         self, pool: Pool, batch: str, card: str, stretch: int, markers: Sequence[Marker], now: int
@@ -132,9 +138,16 @@ class StockEntryTable:
         """
         record = Record(*keys.issued(pool.tenant, batch, card, stretch), at=now)
         issued = Put(record, Record.pk.does_not_exist())
-        return self._issue(pool, (self.main, issued), markers) is None
+        return self._issue(pool, markers, (self.main, issued)) is None
 
-    def _issue(self, pool: Pool, once: tuple[Table, Put], markers: Sequence[Marker]) -> Item | None:
+    def _nowhere_else(self, tenant: str, names: Iterable[str]) -> list[tuple[Table, Check]]:
+        """That the vault holds nothing under these names: a worker for whom another version of the names is
+        the one in use may bring in the same card at this moment.
+        """
+        absent = VaultRecord.pk.does_not_exist()
+        return [(self.vault, Check((keys.vault(tenant, name), ""), absent)) for name in names]
+
+    def _issue(self, pool: Pool, markers: Sequence[Marker], *once: tuple[Table, Put | Check]) -> Item | None:
         """Put markers together with what says that they were put; returns that where it is there."""
         puts: list[tuple[Table, Write]] = [
             (
@@ -144,11 +157,12 @@ class StockEntryTable:
             for m in markers
         ]
         try:
-            transact(self.main.client, once, *puts)
+            transact(self.main.client, *once, *puts)
         except TransactionLost as lost:
-            of_once, *of_markers = lost.reasons
-            if of_once.failed and of_once.old:
-                return of_once.old
+            of_once, of_markers = lost.reasons[: len(once)], lost.reasons[len(once) :]
+            there = next((reason.old for reason in of_once if reason.failed and reason.old), None)
+            if there is not None:
+                return there
             if any(reason.failed for reason in of_markers):
                 raise AssertionError("a use was issued twice") from lost
             raise busy(lost) from lost
@@ -299,11 +313,22 @@ def _file_key(tenant: str, sha256: str) -> keys.Key:
 
 
 def _there_before(cards: Sequence[NewCard], lost: TransactionLost) -> dict[str, Origin]:
-    there = {}
-    for new, vault, marker in zip(cards, lost.reasons[::2], lost.reasons[1::2], strict=True):
-        if vault.failed or marker.failed:
-            there[new.marker.card] = _origin(vault.old) if vault.failed and vault.old else UNKNOWN
+    there: dict[str, Origin] = {}
+    reasons = iter(lost.reasons)
+    for new in cards:
+        vault, marker, *others = islice(reasons, 1 + len(new.names))
+        found = [reason.old for reason in (vault, *others) if reason.failed and reason.old]
+        if found:
+            there |= {_name(item): _origin(item) for item in found}
+        elif any(reason.failed for reason in (vault, marker, *others)):
+            there[new.marker.card] = UNKNOWN
     return there
+
+
+def _name(item: Item) -> str:
+    """The name of a card in the vault."""
+    pk: str = item["pk"]["S"]
+    return pk.rsplit("#", 1)[1]
 
 
 def _origin(item: Item) -> Origin:
