@@ -5,6 +5,8 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -15,8 +17,6 @@ from cardcourier.domain.key_versions import ANNOUNCED, KeyVersion
 from cardcourier_cli.main import ending_of
 from tests.integration.api_client import caller, open_merchant
 from tests.integration.shop import Browser, acting, merchant_of, raw_items, wait_until
-
-FORGET = {"link": (f"C#{EVERYWHERE}", "VERSIONS#link")}
 
 
 @pytest.fixture(scope="module")
@@ -62,24 +62,35 @@ def _documents(text):
 def link_versions(open_cloud):
     """Sets when each version of the link key begins and ends; takes them back in the end."""
     table = wiring.main_table()
-
-    def as_if(*versions):
-        keys_table = wiring.key_ring().table
-        seen = keys_table.versions(EVERYWHERE, "link")
-        for version in versions:
-            wiring.key_ring().provide(EVERYWHERE, "link", version.id)
-        assert keys_table.put_versions(EVERYWHERE, "link", seen, versions, now_ms())
-        forget(open_cloud)
-
-    yield as_if
-    pk, sk = FORGET["link"]
-    table.client.delete_item(TableName=table.name, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+    yield partial(as_if, open_cloud, EVERYWHERE, "link")
+    key = {"pk": {"S": f"C#{EVERYWHERE}"}, "sk": {"S": "VERSIONS#link"}}
+    table.client.delete_item(TableName=table.name, Key=key)
     forget(open_cloud)
+
+
+@pytest.fixture
+def pepper_versions(merchant):
+    return partial(as_if, merchant.cloud, merchant.id, "pepper")
+
+
+def as_if(cloud, tenant, purpose, *versions):
+    keys_table = wiring.key_ring().table
+    seen = keys_table.versions(tenant, purpose)
+    for version in versions:
+        wiring.key_ring().provide(tenant, purpose, version.id)
+    assert keys_table.put_versions(tenant, purpose, seen, versions, now_ms())
+    forget(cloud)
 
 
 def forget(cloud):
     cloud.cold_start()
-    for part in (wiring.key_ring, wiring.links, wiring.buyer_links, wiring.mailed_links):
+    for part in (
+        wiring.key_ring,
+        wiring.fingerprints,
+        wiring.links,
+        wiring.buyer_links,
+        wiring.mailed_links,
+    ):
         part.cache_clear()
 
 
@@ -143,6 +154,64 @@ def test_the_operator_announces_a_version_and_sees_it(merchant, link_versions, c
     assert {row["key"] for row in counts if row["tenant"] == merchant.id} >= {"card", "pepper", "secret"}
     assert wiring.key_ring().table.versions(EVERYWHERE, "link")[1].since > now_ms() + ANNOUNCED // 2
     assert ending_of(["ops", "keys", "rotate", "link"]) == 4, "one at a time"
+
+
+# ---------------------------------------------------------------- ids of cards and contacts
+
+
+def test_orders_are_found_and_erased_by_the_names_of_every_version(merchant, pepper_versions):
+    mail, owner = f"lilei@{merchant.id}.example", caller(merchant)
+    versions = KeyVersion(id="1"), KeyVersion(id="2", since=now_ms())
+
+    def pay_for_it(order, sku):
+        assert merchant.pay(order, (sku, 1), buyer={"email": mail}).status == 200
+        merchant.cloud.wait_idle()
+
+    def found(text):
+        return {(hit["order"], hit["found_by"]) for hit in owner.get(f"/v1/search?q={text}").json["items"]}
+
+    pay_for_it("OLD", "MONTH")
+    pepper_versions(*versions)
+    merchant.sell("YEAR", cards=1)
+    pay_for_it("NEW", "YEAR")
+
+    old, new = (merchant.order(order)[0] for order in ("OLD", "NEW"))
+    assert set(old.search).isdisjoint(new.search)
+    assert found(mail) == {("OLD", "email"), ("NEW", "email")}
+    for order in ("OLD", "NEW"):
+        assert found(merchant.codes[merchant.order(order)[1][0].card]) == {(order, "card")}
+
+    pepper_versions(replace(versions[0], ends_at=now_ms()), versions[1])
+    assert found(mail) == {("NEW", "email")}
+    assert owner.post("/v1/buyers/erase", {"buyer": mail, "force": True}).status == 202
+    merchant.cloud.wait_idle()
+    for header in (old, new):
+        after = merchant.order(header.key.order)[0]
+        assert (after.contact, after.search) == (None, ())
+        for digest in header.search:
+            assert wiring.views().search(merchant.id, digest, 1) == []
+
+
+def test_the_operator_rotates_the_pepper_and_is_kept_from_forgetting_cards(
+    merchant, pepper_versions, cli, capsys
+):
+    of = ("--tenant", merchant.id)
+    [rotated] = cli("ops", "keys", "rotate", "pepper", *of)
+    versions, _ = cli("ops", "keys", "status", *of)
+    assert [(row["tenant"], row["version"], row["in_use"]) for row in rotated] == [
+        (merchant.id, "1", True),
+        (merchant.id, "2", False),
+    ]
+    assert [row for row in versions if row["key"] == "pepper"] == rotated
+    assert ending_of(["ops", "keys", "rotate", "pepper", *of]) == 4, "one at a time"
+
+    pepper_versions(KeyVersion(id="1"), KeyVersion(id="2", since=now_ms() - ANNOUNCED))
+    retire = ["ops", "keys", "rotate", "pepper", *of, "--retire", "1", "--yes"]
+    capsys.readouterr()
+    assert ending_of(retire) == 2
+    assert "sold twice" in capsys.readouterr().err
+    [left] = cli(*retire, "--forget-duplicates-of-old")
+    assert [bool(row["ends"]) for row in left] == [True, False]
 
 
 # ---------------------------------------------------------------- wrapping anew
