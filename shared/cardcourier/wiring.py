@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from cardcourier.adapters.buckets import Bucket
     from cardcourier.adapters.buyer_links import BuyerLinks
+    from cardcourier.adapters.buyer_records import BuyerRecords
     from cardcourier.adapters.keyring import Contacts, Fingerprints, KeyRing, Links
     from cardcourier.adapters.kms import KeyService
     from cardcourier.adapters.notifiers import Login
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     from cardcourier.services.replacing import Replacer
     from cardcourier.services.replaying import Replayer
     from cardcourier.services.report_jobs import ReportDesk
+    from cardcourier.services.retaining import Retention
     from cardcourier.services.running_bulk import BulkRunner
     from cardcourier.services.running_reports import ReportRunner
     from cardcourier.services.sealing import Sealed
@@ -1076,18 +1078,48 @@ def buyers_desk() -> BuyersDesk:
 
     queue_of_work = queue(settings().delivery_queue)
     files = bucket(settings().report_bucket)
-    return BuyersDesk(finder(), orders(), merchants(), queue_of_work, files, now_ms)
+    return BuyersDesk(finder(), orders(), merchants(), queue_of_work, files, tenant_now, now_ms)
 
 
 @cache
 def buyer_worker() -> BuyerWorker:
-    from cardcourier.adapters.buyer_records import BuyerRecords
     from cardcourier.adapters.tables.stock_entry import ImportDocuments
     from cardcourier.services.buyers import BuyerWorker
 
-    records = BuyerRecords(main_table(), table(settings().views_table), contacts(), links())
     write = bucket(settings().report_bucket).write
-    return BuyerWorker(ImportDocuments(catalogue_table()), records, write, now_ms)
+    return BuyerWorker(ImportDocuments(catalogue_table()), buyer_records(), write, tenant_now, now_ms)
+
+
+@cache
+def buyer_records() -> BuyerRecords:
+    from cardcourier.adapters.buyer_records import BuyerRecords
+
+    return BuyerRecords(main_table(), table(settings().views_table), contacts(), links())
+
+
+def tenant_now(tenant: str) -> Tenant:
+    """A tenant as it is kept at this moment."""
+    from cardcourier.adapters.tables.catalogue import tenant_key
+    from cardcourier.domain.catalogue import Tenant
+
+    return catalogue_table().need(Tenant, tenant_key(tenant))
+
+
+@cache
+def retention() -> Retention:
+    from cardcourier.adapters.tables.retention import RetentionTable
+    from cardcourier.services.retaining import Retention
+
+    return Retention(
+        tenant=tenant_now,
+        rounds=RetentionTable(main_table()),
+        listed=views(),
+        orders=orders(),
+        records=buyer_records(),
+        trail=audit_table(),
+        spread=side_by_side().map,
+        clock=now_ms,
+    )
 
 
 @cache

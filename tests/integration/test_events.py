@@ -174,6 +174,10 @@ def test_canary_leaves_those_alone_who_have_none(sample):
     assert replay(sample, "canary") is None
 
 
+def test_retention_looks_at_every_tenant(sample):
+    assert replay(sample, "retention") is None
+
+
 def test_reports_makes_the_report(sample):
     data = {"report": "R4", "start": HAPPENED - 86_400_000, "end": HAPPENED + 86_400_000}
     data |= {"format": "csv", "language": "en", "basis": "event", "time_zone": "Asia/Shanghai"}

@@ -301,7 +301,7 @@ def test_a_role_opens_the_secret_of_no_shop_but_the_canarys(walk, folder):
 
 
 def test_the_clocks_find_what_is_overdue_and_closed(walk, folder):
-    for name in ("release", "sealer", "verify"):
+    for name in ("release", "sealer", "verify", "retention"):
         walk.cloud.run_schedule(name)
     later = now_ms() + 86_400_000
     with acting(walk.cloud):
@@ -318,4 +318,11 @@ def test_the_clocks_find_what_is_overdue_and_closed(walk, folder):
             today = now_ms() - now_ms() % 86_400_000
             tenants = wiring.catalogue_table().tenants()
             assert wiring.auditor().audit(tenants[0].id, today, lambda: True).lines
+        with acting_as("retention", folder):
+            much_later = replace(wiring.retention(), clock=lambda: later + 730 * 86_400_000)
+            ran = [much_later.run("acme", f"r-{night}", lambda: True) for night in (1, 2)]
+            assert ran[0].clear > 2 and ran[0].kept
     walk.cloud.wait_idle()
+    assert walk.api("GET", "/audit?action=erase_by_age&from=2028-06-01T00:00:00Z&to=2029-05-01T00:00:00Z")[
+        "items"
+    ]

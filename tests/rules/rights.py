@@ -50,9 +50,9 @@ QUEUE_TAKING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttribut
 # Purpose of the encryption context → who may open what it sealed.
 OPENERS = {
     "card": {"redeem", "inventory"},
-    "contact": {"delivery"},
+    "contact": {"delivery", "retention"},
     "secret": {"webhooks", "outbound", "delivery", "canary"},
-    "link": {"delivery", "redeem", "api"},
+    "link": {"delivery", "retention", "redeem", "api"},
     "pepper": {"webhooks", "inventory", "api"},
 }
 NO_TOPIC = {"Not": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}}

@@ -11,7 +11,18 @@ from cardcourier_cli.nouns import gates
 from cardcourier_cli.session import session
 
 BOOTSTRAP_SECRET = "CARDCOURIER_BOOTSTRAP_SECRET"  # noqa: S105
-COLUMNS = ("id", "name", "time_zone", "currency", "language", "support", "paused", "created_at")
+COLUMNS = (
+    "id",
+    "name",
+    "time_zone",
+    "currency",
+    "language",
+    "support",
+    "paused",
+    "contact_days",
+    "legal_hold",
+    "created_at",
+)
 PLACE = "/v1/tenant"
 
 tenant = typer.Typer(help="Your own tenant.", no_args_is_help=True)
@@ -58,7 +69,7 @@ def show(context: Context) -> None:
 
 @tenant.command("change")
 def change(context: Context, fields: Fields = None) -> None:
-    """Change name, time_zone, currency, language or support."""
+    """Change name, time_zone, currency, language, support, contact_days or legal_hold."""
     now = session(context)
     now.out.one(now.api.change(PLACE, fields_of(fields, now)), COLUMNS)
 

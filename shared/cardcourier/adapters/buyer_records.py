@@ -48,6 +48,8 @@ class BuyerRecords:
         header = kept.header
         self._forget_rows(header, kept.contact.get("email", ""))
         for note in kept.notes:
+            if note["text"] == GONE:
+                continue
             place = (keys.order_pk(header.key), str(note["id"]))
             self.main.write(Change(place, [NoteRecord.text.set(GONE)], NoteRecord.pk.exists()))
         if header.contact is not None or header.search:

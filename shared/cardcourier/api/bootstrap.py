@@ -13,6 +13,7 @@ from cardcourier.api.routes import ANY_KEY, PUBLIC, Routes, answer
 from cardcourier.api.schemas import LongText, Moment, Shape, Text
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.catalogue import Tenant
+from cardcourier.domain.retention import LEAST_DAYS, MOST_DAYS
 from cardcourier.errors import Denied
 
 routes = Routes("tenant")
@@ -35,10 +36,16 @@ class Bootstrap(Shape):
 
 
 class TenantShape(NewTenant):
-    """`paused` is why its sales are closed; empty while they are open. Products and shops say the same."""
+    """`paused` is why its sales are closed; empty while they are open. Products and shops say the same.
+
+    `contact_days` after an order its buyer's data are erased; `legal_hold` is why none may be erased, empty
+    while they may.
+    """
 
     created_at: Moment
     paused: str
+    contact_days: int
+    legal_hold: str
 
 
 class Bootstrapped(Shape):
@@ -47,11 +54,15 @@ class Bootstrapped(Shape):
 
 
 class TenantPatch(Shape):
+    """An empty `legal_hold` ends the hold."""
+
     name: Annotated[Text, Field(min_length=1)] | None = None
     time_zone: Text | None = None
     currency: Text | None = None
     language: Text | None = None
     support: LongText | None = None
+    contact_days: Annotated[int, Field(ge=LEAST_DAYS, le=MOST_DAYS, strict=True)] | None = None
+    legal_hold: Text | None = None
 
 
 class Me(Shape):
@@ -132,4 +143,6 @@ def _shape(tenant: Tenant) -> TenantShape:
         support=tenant.support,
         created_at=tenant.created_at,
         paused=tenant.paused,
+        contact_days=tenant.contact_days,
+        legal_hold=tenant.legal_hold,
     )

@@ -30,7 +30,10 @@ class Erasure(Shape):
 
 
 class WishShape(Shape):
-    """`state`: created, then done. `orders` is how many orders it is about; who asked is kept nowhere."""
+    """`state`: created, then done; failed if a legal hold began before the erasure.
+
+    `orders` is how many orders it is about; who asked is kept nowhere.
+    """
 
     id: str
     wish: Literal["export", "erase"]

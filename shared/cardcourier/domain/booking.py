@@ -1,4 +1,4 @@
-"""What a change of a header, fact, unit or batch's chunk means, and what it books: the rules of the ledger.
+"""What a change of a header, fact, unit, batch's chunk or erasure by age means, and what it books.
 
     first payment              sale by line at list price, and the rest up to the amount that was paid
     further payment            adjustment
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cardcourier.domain.ledger import SIGNS, Leg, LegKind
+from cardcourier.domain.retention import day_at
 
 Image = Mapping[str, Any]
 
@@ -194,10 +195,23 @@ def _stock(kind: str, new: Image) -> Change:
     return Change(kind=kind, quantity=whole(new["n"]), sku=new["sku"], batch=new["batch"])
 
 
-_KINDS: Mapping[str, Callable[[Image, Image], Change]] = {
+def _retention(old: Image, _: Image) -> Change | None:
+    """What a run of erasure by age had looked at when it ended: so many orders without buyer's data."""
+    if not old:
+        return None
+    return Change(
+        kind="retention.ran",
+        before=day_at(str(old["since"])),
+        after=day_at(str(old["place"])),
+        quantity=whole(old["clear"]),
+    )
+
+
+_KINDS: Mapping[str, Callable[[Image, Image], Change | None]] = {
     "order": _header,
     "fact": _fact,
     "unit": _unit,
     "import": _imported,
     "void": _voided,
+    "retention": _retention,
 }

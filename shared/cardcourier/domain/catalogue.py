@@ -37,6 +37,8 @@ class Tenant:
     """A merchant account. `created_at` (epoch ms) is where its journal begins.
 
     `paused` is why its sales are closed, since `paused_at` (epoch ms); empty while they are open.
+    `contact_days` is how many days after an order its buyer's data are erased; `legal_hold` is why nothing
+    may be erased, empty while it may.
     """
 
     id: str
@@ -48,6 +50,8 @@ class Tenant:
     created_at: int = 0
     paused: str = ""
     paused_at: int | None = None
+    contact_days: int = 730
+    legal_hold: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

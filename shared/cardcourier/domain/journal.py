@@ -6,6 +6,7 @@ id come from the item, so a replayed stream record gives the same line again:
     id     <at, 13 digits>#<item>#<ver, 6 digits>
     item   <shop>/<order>/H    <shop>/<order>/F/<kind>/<id>    <shop>/<order>/U/<line>/<nnnn>
            stock/<batch>/M/<chunk>    stock/<batch>/V/<chunk>    cards that came in, and that were voided
+           RETENTION    buyers' data erased by age: days `before` to `after`, so many orders clear
     home   day = UTC day of `at`, lane = crc32("<shop>/<order>") % LANES
 
 Every rise of an item's `ver` gives exactly one line, so the lines of one item count 1, 2, 3 … without
@@ -118,10 +119,10 @@ def lines_of(before: Image | None, after: Image | None, key: Mapping[str, str]) 
     if after is None or change is None:
         return ()
     at, ver = whole(after["at"]), ver_of(after)
-    # A movement of stock belongs to its batch, and to no order.
-    shop, order = after.get("shop") or "", after.get("order") or ""
-    home = f"{shop}/{order}" if order else f"stock/{after['batch']}"
-    item = f"{home}/{key['sk'].replace('#', '/')}"
+    # A movement of stock belongs to its batch, erasure by age to its tenant, and neither to an order.
+    shop, order, batch = (str(after.get(name) or "") for name in ("shop", "order", "batch"))
+    home = f"{shop}/{order}/" if order else f"stock/{batch}/" if batch else ""
+    item = f"{home}{key['sk'].replace('#', '/')}"
     return (
         JournalLine(
             id=f"{at:013d}#{item}#{ver:06d}",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cardcourier.domain.buyers import BuyersOrder, told
-from cardcourier.domain.catalogue import Job
+from cardcourier.domain.catalogue import Job, Tenant
 from cardcourier.domain.kept import Act
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor
@@ -56,14 +56,17 @@ class BuyersDesk:
     jobs: Jobs
     queue: Queue
     files: Files
+    tenant: Callable[[str], Tenant]
     clock: Callable[[], int]
 
     def ask(self, tenant: str, wish: str, text: str, act: Act, by: str, *, force: bool = False) -> Job:
         """`text` is an e-mail address, a telephone number or an order number. A repeat finds its own job.
 
         Raises NotFound when nothing fits, Refused for too many orders, Conflict when one of them has to be
-        delivered still and `force` is not given.
+        delivered still and `force` is not given, or when the tenant is under a legal hold.
         """
+        if wish == ERASE:
+            self._refuse_held(tenant)
         found = [header.key for header in self.finder.orders_of(tenant, text)]
         if not found:
             raise NotFound("not_found", "No order of this buyer is kept.")
@@ -86,15 +89,21 @@ class BuyersDesk:
         key = job.data.get("key")
         return job, self.files.link(str(key), f"{job_id}.json", LINK_SECONDS) if key else None
 
+    def _refuse_held(self, tenant: str) -> None:
+        if why := self.tenant(tenant).legal_hold:
+            raise Conflict("legal_hold", f"Nothing may be erased while the legal hold lasts: {why}.")
+
     def _refuse_open(self, keys: Sequence[OrderKey]) -> None:
-        open_orders = [
-            key.order
-            for key, (header, units) in self.orders.snapshots(keys).items()
-            if header.paid and not complete(header, units)
-        ]
+        found = self.orders.snapshots(keys)
+        open_orders = [key.order for key, order in found.items() if to_deliver(*order)]
         if open_orders:
             names = ", ".join(sorted(open_orders)[:5])
             raise Conflict("not_delivered", f"Still to be delivered: {names}. Wait, or repeat with force.")
+
+
+def to_deliver(header: Header, units: Sequence[Unit]) -> bool:
+    """Whether something of an order has to reach its buyer still."""
+    return header.paid and not complete(header, units)
 
 
 class Records(Protocol):
@@ -116,6 +125,7 @@ class BuyerWorker:
     jobs: WorkedJobs
     records: Records
     write: Callable[[str, bytes], None]
+    tenant: Callable[[str], Tenant]
     clock: Callable[[], int]
 
     def run(self, tenant: str, job_id: str, rid: str) -> Job:
@@ -123,6 +133,8 @@ class BuyerWorker:
         job = self.jobs.job(tenant, job_id)
         if job.state in FINISHED:
             return job
+        if job.data["wish"] == ERASE and self.tenant(tenant).legal_hold:
+            return self.jobs.change_job(replace(job, state="failed"), self.clock(), "buyers")
         keys = [OrderKey(tenant, shop, order) for shop, order in job.data["orders"]]
         kept = [found for found in map(self.records.read, keys) if found is not None]
         facts: dict[str, Any] = {"count": len(kept)}

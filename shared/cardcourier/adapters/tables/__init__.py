@@ -34,6 +34,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     SMS settings     C#<t>                       SMS                     -
     canary           C#<t>                       CANARY                  -
     own texts        C#<t>                       TEXT#<channel>#<kind>#<language>  -
+    erasure by age   C#<t>                       RETENTION               -
     part of a job    C#<t>                       BULK#<job>#<nnn>        -
     data key         C#<t>                       KEY#<purpose>#<id>      -
     key versions     C#<t>                       VERSIONS#<purpose>      -

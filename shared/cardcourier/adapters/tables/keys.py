@@ -90,6 +90,11 @@ def gate() -> Key:
     return catalogue("-"), "GATE"
 
 
+def retention(tenant: str) -> Key:
+    """How far erasure by age has come."""
+    return catalogue(tenant), "RETENTION"
+
+
 def listings(tenant: str, shop: str) -> str:
     return f"L#{tenant}#{shop}"
 

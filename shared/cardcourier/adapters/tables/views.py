@@ -11,6 +11,7 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import Record, SearchRecord
 from cardcourier.adapters.tables.writes import Table
+from cardcourier.domain.journal import days_between
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.views import OrderRow
 
@@ -121,6 +122,20 @@ class ViewsTable:
                 since = before[1] if before and name == before[0] else None
                 yield from self._day(tenant, name, since)
             day -= timedelta(days=1)
+
+    def oldest(self, tenant: str, after: str, until: int) -> Iterator[OrderRow]:
+        """Order rows from behind the sort key `after` on, oldest first, up to `until` (epoch ms)."""
+        last = f"{until:013d}"
+        for day in days_between(int(after[:13]), until):
+            lanes = [
+                self.table.query(
+                    (OrderRowRecord.pk == f"A#{tenant}#{day}#{part}") & OrderRowRecord.sk.between(after, last)
+                )
+                for part in range(LANES)
+            ]
+            for item in heapq.merge(*lanes, key=lambda item: str(item["sk"]["S"])):
+                if item["sk"]["S"] != after:
+                    yield _order_row(tenant, item)
 
     def _day(self, tenant: str, day: str, before: str | None) -> Iterator[OrderRow]:
         def lane(part: int) -> Iterator[dict[str, Any]]:
