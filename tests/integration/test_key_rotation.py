@@ -13,6 +13,7 @@ import pytest
 from cardcourier import wiring
 from cardcourier.adapters.keyring import EVERYWHERE
 from cardcourier.clock import now_ms
+from cardcourier.domain.canary import shop_of
 from cardcourier.domain.key_versions import ANNOUNCED, KeyVersion
 from cardcourier_cli.main import ending_of
 from tests.integration.api_client import caller, open_merchant
@@ -267,8 +268,8 @@ def wrapped(merchant):
     }
     keys["sms"] = wiring.telling_settings().sms(merchant.id).secret
     return keys | {
-        shop: wiring.merchants().shop(merchant.id, shop).thing.secrets
-        for shop in (merchant.own, merchant.shopify)
+        shop: wiring.merchants().any_shop(merchant.id, shop).thing.secrets
+        for shop in (merchant.own, merchant.shopify, shop_of(merchant.id))
     }
 
 
@@ -276,6 +277,9 @@ def test_everything_is_wrapped_under_a_new_key_while_orders_run(merchant, cli):
     pay(merchant, "A-1")
     provider = {"provider": "aliyun", "rule": "mail", "sign_name": "n", "key_id": "id", "secret": "of-aliyun"}
     assert caller(merchant)("PUT", "/v1/sms", provider).status == 200
+    for enabled in (True, False):
+        assert caller(merchant)("PUT", "/v1/canary", {"enabled": enabled}).status == 200
+    merchant.cloud.wait_idle()
     before = wrapped(merchant)
     kms = merchant.cloud.client("kms")
     new = kms.create_key()["KeyMetadata"]["KeyId"]
@@ -298,6 +302,7 @@ def test_everything_is_wrapped_under_a_new_key_while_orders_run(merchant, cli):
         assert shown.json["cards"][0]["code"] in merchant.codes.values()
         assert wiring.shop_secrets().open(wiring.merchants().shop(merchant.id, merchant.own).thing)
         assert wiring.shop_secrets().open_one(merchant.id, "sms", after["sms"]) == "of-aliyun"
+        assert wiring.shop_secrets().open(wiring.canaries().shop(shop_of(merchant.id)))
     finally:
         kms.enable_key(KeyId=old)
     assert sum(merchant.owners(*orders, "A-1").values()) == len(orders) + 1

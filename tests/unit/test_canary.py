@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cardcourier.domain.canary import (
+    ISSUER,
     Canary,
     Verdict,
     about_canary,
@@ -123,6 +124,7 @@ def test_only_its_own_shop_and_product_are_the_canarys():
     assert is_canary("acme", "canary-acme")
     assert not is_canary("acme", "canary-bird") and not is_canary("acme", "acme")
     assert is_reserved("canary") and is_reserved("canary-x") and not is_reserved("canaryx")
-    assert about_canary(Product(tenant="acme", sku="CANARY", name=""))
-    job = Job(tenant="acme", id="j", kind="import", state="", created_at=0, by="", data={"sku": "CANARY"})
-    assert about_canary(job) and not about_canary(replace(job, data={}))
+    ours = Product(tenant="acme", sku="CANARY", name="", issuer=ISSUER)
+    assert about_canary(ours) and not about_canary(replace(ours, issuer="")), "a merchant's bird of old"
+    job = Job(tenant="acme", id="imp-0000000000001-canary", kind="import", state="", created_at=0, by="")
+    assert about_canary(job) and not about_canary(replace(job, id="imp-0000000000001-0123abcd"))

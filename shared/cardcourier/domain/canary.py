@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from cardcourier.domain.catalogue import Batch, Job, Product
 from cardcourier.domain.gates import EVERYWHERE, WHOLE_TENANT
 from cardcourier.domain.orders import Header, Unit
 from cardcourier.domain.states import HANDED_OVER, Room, State
@@ -17,6 +18,8 @@ SHOP_PREFIX = "canary-"
 """No id that people choose begins so: rights on the canaries' secrets are given by it."""
 SKU = "CANARY"
 ISSUER = "cardcourier-canary"
+IMPORT = "canary"
+"""Ends the ids of its imports and batches; every other's end with hexadecimal digits."""
 CARDS = 5
 SLOT_MS = 300_000
 LIMIT_MS = 60_000
@@ -92,9 +95,10 @@ def is_reserved(shop_id: str) -> bool:
 
 
 def about_canary(thing: object) -> bool:
-    """Whether a product, batch or job is the canary's own."""
-    data = getattr(thing, "data", None)
-    return SKU in (getattr(thing, "sku", None), data.get("sku") if isinstance(data, dict) else None)
+    """Whether a product, or an import's job or batch, is the canary's own; one of the merchant's never is."""
+    if isinstance(thing, Product):
+        return thing.sku == SKU and thing.issuer == ISSUER
+    return isinstance(thing, (Job, Batch)) and thing.id.endswith(f"-{IMPORT}")
 
 
 def codes(since: int) -> str:

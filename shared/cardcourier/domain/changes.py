@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cardcourier.domain.canary import SKU, is_canary
+from cardcourier.domain.canary import is_canary
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.states import State
 
@@ -32,10 +32,8 @@ class Changed:
 
     @property
     def of_canary(self) -> bool:
-        """Whether it belongs to a canary's order, or to the stock of its product."""
-        if self.of_order:
-            return is_canary(self.order.tenant, self.order.shop)
-        return (self.after or self.before or {}).get("sku") == SKU
+        """Whether it belongs to a canary's order."""
+        return self.of_order and is_canary(self.order.tenant, self.order.shop)
 
     @property
     def handed_over(self) -> bool:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from cardcourier.domain.canary import SKU
+from cardcourier.domain.canary import IMPORT
 from cardcourier.domain.journal import JournalLine
 from cardcourier.domain.ledger import Leg
 from cardcourier.domain.notification import UNDELIVERED
@@ -117,9 +117,9 @@ def imported(before: Image | None, after: Image | None) -> Event | None:
     job, was = _job(after), _job(before)
     if job.get("kind") != "import" or job.get("state") != "committed" or was.get("state") == "committed":
         return None
-    at, facts = int((after or {})["at"]), job.get("data") or {}
-    if facts.get("sku") == SKU:
+    if str(job["id"]).endswith(f"-{IMPORT}"):
         return None
+    at, facts = int((after or {})["at"]), job.get("data") or {}
     data = {"import": job["id"], **{name: facts[name] for name in _OF_IMPORT if name in facts}}
     return make_event(job["tenant"], IMPORTED, at, job["id"], data)
 

@@ -29,8 +29,8 @@ class DataKeys(Protocol):
 
 
 class Shops(Protocol):
-    def every_shop(self, tenant: str) -> list[Shop]: ...
-    def shop(self, tenant: str, shop: str) -> Kept[Shop]: ...
+    def sealed_shops(self, tenant: str) -> list[str]: ...
+    def any_shop(self, tenant: str, shop: str) -> Kept[Shop]: ...
     def change_shop(self, shop: Shop, seen_ver: int, now: int, by: str) -> None: ...
 
 
@@ -81,7 +81,7 @@ class KeyRotation:
                 count.oldest = min(count.oldest or key.at, key.at)
                 count.under[key.kms or "?"] += 1
             holders: list[Shop | Endpoint] = [
-                self.shops.shop(tenant, shop.id).thing for shop in self.shops.every_shop(tenant)
+                self.shops.any_shop(tenant, shop).thing for shop in self.shops.sealed_shops(tenant)
             ]
             holders += self.endpoints.endpoints(tenant)
             for holder in holders:
@@ -124,8 +124,8 @@ class KeyRotation:
                     wrapped = wrapping(key.wrapped, tenant, key.purpose, key.id)
                     due = self.keys.rewrap(key, wrapped, kms)
                 yield tenant, key.purpose, due
-            for shop in self.shops.every_shop(tenant):
-                yield tenant, "secret", self._rewrap_shop(tenant, shop.id, wrapping)
+            for shop in self.shops.sealed_shops(tenant):
+                yield tenant, "secret", self._rewrap_shop(tenant, shop, wrapping)
             for endpoint in self.endpoints.endpoints(tenant):
                 yield tenant, "secret", self._rewrap_endpoint(tenant, endpoint.id, wrapping)
             if self.sending and self.sending.sms(tenant).secret:
@@ -143,7 +143,7 @@ class KeyRotation:
 
     def _rewrap_shop(self, tenant: str, shop_id: str, wrapping: Wrapping) -> bool:
         def once() -> bool:
-            kept = self.shops.shop(tenant, shop_id)
+            kept = self.shops.any_shop(tenant, shop_id)
             secrets = tuple(wrapping(sealed, tenant, "secret", shop_id) for sealed in kept.thing.secrets)
             if secrets:
                 self.shops.change_shop(replace(kept.thing, secrets=secrets), kept.ver, self.clock(), BY)

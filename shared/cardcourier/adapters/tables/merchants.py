@@ -25,7 +25,7 @@ from cardcourier.adapters.tables.keys import Key
 from cardcourier.adapters.tables.writes import Change, TransactionLost, transact
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.bulk import BulkPart
-from cardcourier.domain.canary import about_canary, is_canary
+from cardcourier.domain.canary import about_canary, is_canary, shop_of
 from cardcourier.domain.catalogue import Batch, Content, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.kept import Kept, Page
 from cardcourier.domain.suppliers import Supplier
@@ -118,10 +118,22 @@ class MerchantsTable:
 
     def shop(self, tenant: str, shop: str) -> Kept[Shop]:
         """With its sealed secrets. Raises NotFound for another tenant's and the canary's shop as for none."""
+        if is_canary(tenant, shop):
+            raise _missing("shop")
+        return self.any_shop(tenant, shop)
+
+    def any_shop(self, tenant: str, shop: str) -> Kept[Shop]:
+        """As `shop`, and the canary's too: for keys, which know no people."""
         kept = self._kept(Shop, keys.shop(shop), "shop")
-        if kept.thing.tenant != tenant or is_canary(tenant, shop):
+        if kept.thing.tenant != tenant:
             raise _missing("shop")
         return kept
+
+    def sealed_shops(self, tenant: str) -> list[str]:
+        """The ids of all shops with secrets, the canary's last."""
+        canary = self.catalogue.get(Shop, keys.shop(shop_of(tenant)))
+        listed = [shop.id for shop in self.every_shop(tenant)]
+        return [*listed, canary.id] if canary and canary.tenant == tenant else listed
 
     def add_shop(self, shop: Shop, now: int, by: str) -> None:
         """Raises Conflict when the id is taken, by whomever."""
@@ -326,8 +338,11 @@ def _homes_of_user(user: User) -> list[tuple[Key, User]]:
 
 
 def _homes_of_shop(shop: Shop) -> list[tuple[Key, Shop]]:
-    """Found by its id alone, and in its tenant's list, there without its secrets."""
-    return [(keys.shop(shop.id), shop), (shop_key(shop.tenant, shop.id), replace(shop, secrets=()))]
+    """Found by its id alone, and in its tenant's list, there without its secrets; the canary's in no list."""
+    own = (keys.shop(shop.id), shop)
+    if is_canary(shop.tenant, shop.id):
+        return [own]
+    return [own, (shop_key(shop.tenant, shop.id), replace(shop, secrets=()))]
 
 
 def _end(prefix: str) -> str:

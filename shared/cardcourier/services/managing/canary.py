@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from cardcourier.domain.canary import ISSUER, SKU, Canary, codes, shop_of
+from cardcourier.domain.canary import IMPORT, ISSUER, SKU, Canary, codes, shop_of
 from cardcourier.domain.catalogue import Job, Product, Shop
 from cardcourier.domain.kept import Act
 from cardcourier.errors import Conflict
@@ -77,6 +77,6 @@ class CanaryDesk:
         cards = Order(
             sku=SKU, file_name="canary.txt", cost=0, currency=None, text=codes(since), straight=True
         )
-        job = self.imports.create(tenant, cards, Act("canary", since), by).job
+        job = self.imports.create(tenant, cards, Act(IMPORT, since), by).job
         if job.state in TO_LOOK_THROUGH:
             self.imports.preview(tenant, job.id)
