@@ -19,7 +19,7 @@ WHY = {"reason": "r"}
 
 # Routes that name something: what a stranger sends, and the answer.
 NAMED = [
-    ("GET", "/v1/buyers/{report}", None, 404),
+    ("GET", "/v1/buyers/{copy}", None, 404),
     ("GET", "/v1/shops/{shop}", None, 404),
     ("PATCH", "/v1/shops/{shop}", {"name": "stolen"}, 404),
     ("POST", "/v1/shops/{shop}/secrets", {"generate": True}, 404),
@@ -34,8 +34,8 @@ NAMED = [
     ("PUT", "/v1/shops/{shop}/listings", {"item": "i", "not_ours": True}, 404),
     ("DELETE", "/v1/shops/{shop}/listings?item=i", None, 404),
     ("GET", "/v1/products/{sku}", None, 404),
-    ("GET", "/v1/products/{sku}/content", None, 404),
-    ("PUT", "/v1/products/{sku}/content", {"text": "stolen"}, 404),
+    ("GET", "/v1/products/{fixed}/content", None, 404),
+    ("PUT", "/v1/products/{fixed}/content", {"text": "stolen"}, 404),
     ("PATCH", "/v1/products/{sku}", {"name": "stolen"}, 404),
     ("GET", "/v1/keys/{key}", None, 404),
     ("DELETE", "/v1/keys/{key}", None, 404),
@@ -123,6 +123,9 @@ def house(cloud):
         since = {"from": "2026-01-01T00:00:00Z", "states": ["skipped"]}
         replay = owner.post(f"/v1/webhook-endpoints/{hook}/replays", since).json["id"]
         cloud.wait_idle()
+        ours.sell("TEXT", kind="fixed")
+        owner("PUT", "/v1/products/TEXT/content", {"text": "Ours alone"})
+        copy = owner.post("/v1/buyers/export", {"buyer": "#9-OURS"}).json["id"]
         named = [{"shop": ours.own, "order": "A-1"}]
         bulk = owner.post("/v1/bulk", {"action": "note", "reason": "seen", "orders": named}).json["id"]
         cloud.wait_idle()
@@ -136,6 +139,8 @@ def house(cloud):
             "imports": job,
             "batch": f"b-{job}",
             "supplier": "s-1",
+            "fixed": "TEXT",
+            "copy": copy,
             "report": report,
             "note": "1.0001.0.mail",
             "endpoint": hook,
@@ -174,7 +179,7 @@ def everything(ours):
 def test_every_route_that_names_something_is_tried():
     fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
     fills |= {"{item}": "<item>", "{user}": "<user>", "{supplier}": "<supplier>"}
-    fills |= {"{bulk}": "<job>"}
+    fills |= {"{bulk}": "<job>", "{copy}": "<job>", "{fixed}": "<sku>"}
     fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
     fills |= {"{note}": "<notification>", "{replay}": "<job>"}
     fills |= {"{endpoint}": "<endpoint>", "{message}": "<message>"}

@@ -19,9 +19,10 @@ OWN = [
     ("PUT", TEXT, {"parts": {"subject": "Here it is"}}),
     ("DELETE", TEXT, None),
     ("PUT", "/v1/sms", {"provider": "none"}),
+    ("PUT", "/v1/canary", {"enabled": False}),
 ]
 # What is made at the moment it is asked for: links to files, and the buyer's, which lives from now on.
-MOVING = {"/v1/reports/{report}", "/v1/orders/{shop}/A-1/link"}
+MOVING = {"/v1/reports/{report}", "/v1/buyers/{copy}", "/v1/orders/{shop}/A-1/link"}
 EDITS = ("PATCH", "PUT", "DELETE")
 
 

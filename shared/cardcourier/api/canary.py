@@ -1,7 +1,9 @@
 """The canary: an order of our own every ten minutes, which tries the whole way."""
 
+from aws_lambda_powertools.event_handler import Response
+
 from cardcourier import wiring
-from cardcourier.api.routes import Routes
+from cardcourier.api.routes import Routes, answer
 from cardcourier.api.schemas import Moment, Shape
 from cardcourier.domain.canary import Canary, shop_of
 
@@ -32,15 +34,18 @@ class CanaryShape(Shape):
 
 
 @routes.on("GET", "/v1/canary", "How the canary fares", scope="orders:read")
-def canary() -> CanaryShape:
-    return _shape(wiring.canary_desk().get(routes.caller.tenant))
+def canary() -> Response[CanaryShape]:
+    found = wiring.canary_desk().get(routes.caller.tenant)
+    return answer(_shape(found), ver=found.ver)
 
 
 @routes.on("PUT", "/v1/canary", "Switch the canary on or off", scope="shops:write")
-def switch(body: Switch) -> CanaryShape:
+def switch(body: Switch) -> Response[CanaryShape]:
     """Its shop, product and orders show in no list, report or search, send no mail and book no money."""
     caller = routes.caller
-    return _shape(wiring.canary_desk().switch(caller.tenant, body.enabled, caller.by))
+    routes.if_match(wiring.canary_desk().get(caller.tenant).ver)
+    switched = wiring.canary_desk().switch(caller.tenant, body.enabled, caller.by)
+    return answer(_shape(switched), ver=switched.ver)
 
 
 def _shape(canary: Canary) -> CanaryShape:

@@ -47,14 +47,18 @@ class ContentJob(Shape):
 
 
 @routes.on("GET", PLACE, "What is known of a product's content", scope="stock:read")
-def content(sku: PathId) -> ContentShape:
+def content(sku: PathId) -> Response[ContentShape]:
     found = wiring.content_desk().get(routes.caller.tenant, sku)
-    return ContentShape(sku=found.sku, version=found.version, last4=found.last4, set_at=found.at, by=found.by)
+    shape = ContentShape(
+        sku=found.sku, version=found.version, last4=found.last4, set_at=found.at, by=found.by
+    )
+    return answer(shape, ver=found.version)
 
 
 @routes.on("PUT", PLACE, "Set what every buyer gets", scope="stock:import", status=202, repeat=Repeat.AGAIN)
 def set_content(sku: PathId, body: NewContent) -> Response[ContentJob]:
     """For products of kind `fixed`. Who has a version keeps it; a replacement gives the newest."""
     caller = routes.caller
+    routes.if_match(wiring.content_desk().version(caller.tenant, sku))
     job = wiring.content_desk().set(caller.tenant, sku, body.text, routes.act, caller.by)
     return answer(ContentJob(job=job.id, state=job.state), 202)

@@ -5,6 +5,7 @@ brings in cards seals it as the one card of a batch of its own. Then whoever wai
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,6 +67,12 @@ class ContentDesk:
     def get(self, tenant: str, sku: str) -> Content:
         """What is known of a product's content; never the text. Raises NotFound."""
         return self.jobs.content(tenant, sku)
+
+    def version(self, tenant: str, sku: str) -> int:
+        """How often content was set by now."""
+        with suppress(NotFound):
+            return self.get(tenant, sku).version
+        return 0
 
     def _check(self, tenant: str, sku: str, text: str) -> None:
         kind = self.jobs.kind_of(tenant, sku)
