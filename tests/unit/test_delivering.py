@@ -8,7 +8,7 @@ from cardcourier.adapters.buyer_links import BuyerLinks
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Part, Step, Unit, promised
 from cardcourier.domain.protocol import Lost
 from cardcourier.domain.states import Room, State
-from cardcourier.services.delivering import Deliverer, Handed, complete
+from cardcourier.services.delivering import LONGEST_STEP, Deliverer, Handed, complete
 from cardcourier.services.notifying import Occasion, Told, Trouble
 
 KEY = OrderKey("acme", "main", "1001")
@@ -135,10 +135,10 @@ def test_a_second_hand_over_finds_nothing_to_do():
 @pytest.mark.parametrize(
     ("header", "units", "mails"),
     [
-        (a_header(3), [a_unit(at=NOW), a_unit(2, at=NOW)], 0),
+        (a_header(3), [a_unit(at=NOW - 40_000), a_unit(2, at=NOW - LONGEST_STEP + 1)], 0),
         (a_header(1, 1), [a_unit(at=NOW)], 0),
         (a_header(3), [a_unit(at=NOW), a_unit(2, at=NOW), a_unit(3, at=NOW)], 1),
-        (a_header(3), [a_unit(at=NOW - 9000), a_unit(2, at=NOW - 5000)], 1),
+        (a_header(3), [a_unit(at=NOW - 40_000), a_unit(2, at=NOW - LONGEST_STEP)], 1),
         (a_header(3), [a_unit(at=NOW), a_unit(2, State.BACKORDER, at=NOW)], 1),
         (a_header(3, stops=frozenset(["1/2"])), [a_unit(at=NOW), a_unit(2, State.CANCELLED, at=NOW)], 1),
         (a_header(2, 1), [a_unit(at=NOW), a_unit(state=State.HELD, line="2", plan=None, at=NOW)], 1),

@@ -19,8 +19,11 @@ from cardcourier.services.notifying import DAY, LINK_DAYS, Occasion, Told, Troub
 AT_ONCE = 8
 """Units handed over side by side."""
 
-LONGEST_STEP = 5_000
-"""Milliseconds between two cards of one pass, beyond which it is taken for dead."""
+LONGEST_STEP = 30_000
+"""Milliseconds between two cards of one order, beyond which its passes are taken for dead.
+
+Shorter than `DELIVERY_GRACE`, after which the sweeper asks for the delivery of what a dead pass left.
+"""
 
 
 class Orders(Protocol):
