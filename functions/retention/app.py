@@ -29,6 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         except CardCourierError:
             failed += 1
             logger.exception("erasure by age failed", tenant=tenant.id)
+        metrics.add_metric(name="RetentionCut", unit=MetricUnit.Count, value=int(now_ms() >= until))
     if failed:
         raise RuntimeError(f"erasure by age failed for {failed} tenants; the log names them")
 
