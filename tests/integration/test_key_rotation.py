@@ -197,6 +197,8 @@ def test_the_operator_rotates_the_pepper_and_is_kept_from_forgetting_cards(
     merchant, pepper_versions, cli, capsys
 ):
     of = ("--tenant", merchant.id)
+    [everybody] = cli("ops", "keys", "rotate", "pepper", "--dry-run")
+    assert (merchant.id, "1") in {(row["tenant"], row["version"]) for row in everybody}
     [rotated] = cli("ops", "keys", "rotate", "pepper", *of)
     versions, _ = cli("ops", "keys", "status", *of)
     assert [(row["tenant"], row["version"], row["in_use"]) for row in rotated] == [

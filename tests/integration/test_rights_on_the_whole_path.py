@@ -13,6 +13,7 @@ import pytest
 from cardcourier import wiring
 from cardcourier.clock import now_ms
 from cardcourier.errors import Unavailable
+from cardcourier.services.rotating_keys import KeyRotation
 from local.cloud import Cloud
 from tests.integration.receiver import receiving
 from tests.integration.shop import acting, call, paid, rfc3339, sign_own, wait_until
@@ -40,6 +41,13 @@ class Walk:
         self.key = base64.b64decode(self.shop["secret"].removeprefix("whsec_"))
         self.api("POST", "/products", {"sku": "MONTH", "name": "芒果TV月卡", "issuer": "mgtv"})
         self.api("POST", "/products", {"sku": "SOON", "name": "预售", "release_at": "2999-01-01T00:00:00Z"})
+
+    def rotate_pepper(self):
+        """As the operator does; from now on two versions live."""
+        with acting(self.cloud):
+            ring = wiring.key_ring()
+            KeyRotation(ring.table, None, None, ring.provide, now_ms).rotate("acme", "pepper")
+        self.cloud.cold_start()
 
     def import_cards(self, codes, *, upload):
         """Codes as a file or as text, previewed and committed; a bad row makes a file of rejects."""
@@ -137,6 +145,7 @@ def test_the_merchant_sets_up_and_looks_around(walk):
 
 
 def test_cards_come_in_as_a_file_and_as_text(walk):
+    walk.rotate_pepper()
     done = walk.import_cards(codes(6), upload=True)
     with urllib.request.urlopen(done["reject_url"]) as answer:
         assert b"E_DUP_FILE" in answer.read()
