@@ -94,17 +94,19 @@ def test_an_old_order_loses_its_buyer_and_a_younger_one_does_not(merchant, owner
     pay(merchant, "A-1")
     note = f"她的电话变了 {merchant.id}"
     wiring.notes().put(merchant.key_of("A-1"), note, "", Actor("staff", now_ms(), "r-1"))
+    reason = "她从上海打来电话"
+    merchant.refund("A-1", amount="1.00", currency="CNY", reason=reason)
     pay(merchant, "A-2")
     old, young, booked = traces(merchant, "A-1"), traces(merchant, "A-2"), sales(merchant)
     shared = set(header(merchant, "A-1").search) & set(header(merchant, "A-2").search)
     sealed = repr(header(merchant, "A-1").contact)
-    assert found(merchant, *old, *young, note, sealed) == [*old, *young, note, sealed]
+    assert found(merchant, *old, *young, note, reason, sealed) == [*old, *young, note, reason, sealed]
 
     ran = run_after(merchant, "A-1")
     merchant.cloud.wait_idle()
 
     assert (ran.clear, ran.kept) == (1, 0)
-    assert found(merchant, *(set(old) - shared), note, sealed, mail(merchant, "A-1")) == []
+    assert found(merchant, *(set(old) - shared), note, reason, sealed, mail(merchant, "A-1")) == []
     assert found(merchant, *young) == young
     assert (header(merchant, "A-1").amount, sales(merchant)) == (2500, booked)
     assert [hit["order"] for hit in owner.get(f"/v1/search?q={PHONE}").json["items"]] == ["A-2"]

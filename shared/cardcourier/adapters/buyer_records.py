@@ -37,6 +37,7 @@ class BuyerRecords:
             units=[unit_of(item) for item in items if _kind(item) == "U"],
             notes=[_note(item) for item in items if _kind(item) == "L"],
             messages=[_message(item) for item in items if _kind(item) == "N"],
+            reasons=[item["sk"]["S"] for item in items if _kind(item) == "F" and _worded(item)],
             contact=self.contacts.open(key.tenant, sealed, key.order) if sealed else {},
         )
 
@@ -52,6 +53,10 @@ class BuyerRecords:
                 continue
             place = (keys.order_pk(header.key), str(note["id"]))
             self.main.write(Change(place, [NoteRecord.text.set(GONE)], NoteRecord.pk.exists()))
+        for fact in kept.reasons:
+            self.main.write(
+                Change((keys.order_pk(header.key), fact), [Record.why.set(GONE)], Record.pk.exists())
+            )
         if header.contact is not None or header.search:
             self._forget_contact(header, actor)
             self._forget_rows(header, "")
@@ -85,6 +90,11 @@ class BuyerRecords:
 def _kind(item: Item) -> str:
     sk: str = item["sk"]["S"]
     return sk.partition("#")[0]
+
+
+def _worded(item: Item) -> bool:
+    """Whether a fact holds what somebody at the shop wrote about it."""
+    return bool(item.get("why", {}).get("S", GONE) != GONE)
 
 
 def _note(item: Item) -> dict[str, Any]:

@@ -9,12 +9,16 @@ from cardcourier.domain.orders import Header, Unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuyersOrder:
-    """All that is kept of one order; `notes` and `messages` are plain facts for the buyer's copy."""
+    """All that is kept of one order; `notes` and `messages` are plain facts for the buyer's copy.
+
+    `reasons` name the refunds and cancels for which the shop gave a reason in its own words.
+    """
 
     header: Header
     units: Sequence[Unit]
     notes: Sequence[Mapping[str, Any]]
     messages: Sequence[Mapping[str, Any]]
+    reasons: Sequence[str] = ()
     contact: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
