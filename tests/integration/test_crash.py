@@ -20,7 +20,7 @@ from cardcourier.adapters.tables import keys
 from cardcourier.clock import now_ms
 from cardcourier.domain.journal import decode
 from local.cloud import Cloud
-from tests.integration.shop import Merchant, acting, change_item, forget_messages, raw_items, wait_until
+from tests.integration.shop import Merchant, acting, forget_messages, raw_items, settle, wait_until
 
 ROOT = Path(__file__).parents[2]
 ORDERS = {f"A-{n:03d}": 3 if n % 4 == 0 else 1 for n in range(100)}
@@ -70,19 +70,6 @@ def headers(merchant):
     return {keys.order_of(item["pk"]["S"]).order: item for item in found if item["sk"]["S"] == "H"}
 
 
-def sweep_until_settled(merchant, cloud):
-    """As the clock would do within minutes: all that is still timed is due now."""
-    for _ in range(5):
-        cloud.wait_idle(60)
-        timed = [order for order, header in headers(merchant).items() if "due" in header]
-        if not timed:
-            return
-        for order in timed:
-            change_item(keys.header(merchant.key_of(order)), due={"N": str(now_ms() - 1)})
-        cloud.run_schedule("release")
-    raise AssertionError(f"orders do not settle: {timed}")
-
-
 def units(merchant):
     return [unit for order in ORDERS for unit in merchant.order(order)[1]]
 
@@ -109,7 +96,7 @@ def test_no_order_is_lost_and_no_card_sold_twice(tmp_path):
         forget_messages(cloud)
         assert set(acknowledged) <= set(headers(merchant))
         assert [pay(merchant, order) for order in ORDERS] == [True] * len(ORDERS)
-        sweep_until_settled(merchant, cloud)
+        settle(merchant)
         pieces = sum(ORDERS.values())
         assert {order: len(merchant.order(order)[1]) for order in ORDERS} == ORDERS
         counts = Counter(str(unit.state) for unit in units(merchant))
@@ -119,7 +106,7 @@ def test_no_order_is_lost_and_no_card_sold_twice(tmp_path):
         assert merchant.pool("MONTH") == 0
 
         merchant.restock("MONTH", pieces - CARDS)
-        sweep_until_settled(merchant, cloud)
+        settle(merchant)
         assert {str(unit.state) for unit in units(merchant)} == {"DELIVERED"}
         cards = Counter(unit.card for unit in units(merchant))
         assert (set(cards), max(cards.values())) == (set(merchant.codes), 1)

@@ -7,12 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cardcourier import wiring
-from cardcourier.adapters.tables import keys
-from cardcourier.clock import now_ms
 from cardcourier.domain.journal import decode
 from cardcourier.services.verifying import verify
 from cardcourier_cli.ops.scanning import Scanner
-from tests.integration.shop import acting, change_item, merchant_of, raw_items
+from tests.integration.shop import acting, merchant_of, raw_items, settle
 
 ORDERS = {f"F-{n:02d}": 2 if n % 5 == 0 else 1 for n in range(30)}
 FEW = 12
@@ -65,33 +63,6 @@ def pay(merchant, order):
     raise AssertionError(f"{order} was never acknowledged")
 
 
-def timed(merchant):
-    """Orders that still have a timer."""
-    headers = [item for item in raw_items(prefix=f"O#{merchant.id}#") if item["sk"]["S"] == "H"]
-    return [keys.order_of(item["pk"]["S"]).order for item in headers if "due" in item]
-
-
-def lapse(merchant):
-    """As if the minute had passed for which a worker that failed has claimed a notification."""
-    for item in raw_items(prefix=f"O#{merchant.id}#"):
-        if "until" in item:
-            change_item((item["pk"]["S"], item["sk"]["S"]), until={"N": str(now_ms() - 1)})
-
-
-def sweep(merchant):
-    """What the clock does within minutes: whatever is still timed is due now."""
-    for _ in range(6):
-        merchant.cloud.wait_idle(60)
-        left = timed(merchant)
-        if not left:
-            return
-        for order in left:
-            change_item(keys.header(merchant.key_of(order)), due={"N": str(now_ms() - 1)})
-        lapse(merchant)
-        merchant.cloud.run_schedule("release")
-    raise AssertionError(f"orders do not settle: {left}")
-
-
 def gaps(merchant):
     """Items of the journal whose versions are not 1, 2, 3 …"""
     seen = {}
@@ -122,7 +93,7 @@ def test_every_order_is_delivered_once_whatever_happens(merchant, faults, count)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda order: pay(merchant, order), orders))
         merchant.cloud.wait_idle(60)
-    sweep(merchant)
+    settle(merchant)
 
     assert {kind for kind in faults if not happened[kind]} == set()
     units = {order: merchant.order(order)[1] for order in orders}
