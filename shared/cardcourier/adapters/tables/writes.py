@@ -149,21 +149,13 @@ class Table:
 
     def put_many(self, records: Iterable[Model]) -> None:
         """Put items without a condition: only for what may be written again and again."""
-        wanted = [{"PutRequest": {"Item": item_of(record)}} for record in records]
-        for _ in range(ROUNDS + len(wanted) // BATCH_WRITE):
-            if not wanted:
-                return
-            page, wanted = wanted[:BATCH_WRITE], wanted[BATCH_WRITE:]
-            try:
-                answer = self.client.batch_write_item(RequestItems={self.name: page})
-            except (BotoCoreError, ClientError) as error:
-                unavailable(error)
-            wanted = answer.get("UnprocessedItems", {}).get(self.name, []) + wanted
-        raise Unavailable("table_busy", "The table did not take all items; try again.")
+        self._batch([{"PutRequest": {"Item": item_of(record)}} for record in records])
 
     def delete_many(self, keys: Iterable[Key]) -> None:
         """Remove items without a condition: only for what nobody puts again."""
-        wanted = [{"DeleteRequest": {"Key": _key(key)}} for key in keys]
+        self._batch([{"DeleteRequest": {"Key": _key(key)}} for key in keys])
+
+    def _batch(self, wanted: list[dict[str, Any]]) -> None:
         for _ in range(ROUNDS + len(wanted) // BATCH_WRITE):
             if not wanted:
                 return
@@ -173,7 +165,7 @@ class Table:
             except (BotoCoreError, ClientError) as error:
                 unavailable(error)
             wanted = answer.get("UnprocessedItems", {}).get(self.name, []) + wanted
-        raise Unavailable("table_busy", "The table did not remove all items; try again.")
+        raise Unavailable("table_busy", "The table did not take every change; try again.")
 
     def query(self, condition: Condition, **options: Any) -> Iterator[Item]:
         """All items that match, page after page. `options` are those of the API's Query."""
