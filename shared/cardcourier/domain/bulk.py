@@ -7,9 +7,6 @@ PREFIX = "bulk-"
 MOST_ORDERS = 1_000
 PART = 50
 
-ACTIONS = ("approve", "cancel", "note", "replace", "resend", "retry")
-"""`retry` has an order looked at once more, such as after a mapping or an import."""
-
 OVER = frozenset({"done", "cancelled"})
 DONE = "done"
 

@@ -8,7 +8,6 @@ from cardcourier.errors import Refused
 
 _SKU = re.compile(r"[^\s#\x00-\x1f\x7f][^#\x00-\x1f\x7f]{0,63}")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def check_sku(sku: str) -> str:
@@ -23,13 +22,6 @@ def check_id(value: str, name: str) -> str:
     if not _ID.fullmatch(value):
         raise Refused("bad_id", f"{name} must be 1 to 40 of a-z, 0-9 and '-', not beginning with '-'.")
     return value
-
-
-def check_currency(code: str) -> str:
-    """Three capital letters of ISO 4217."""
-    if not _CURRENCY.fullmatch(code):
-        raise Refused("bad_currency", "A currency is three capital letters, for example CNY.")
-    return code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,25 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cardcourier.adapters.tables import keys
-from cardcourier.adapters.tables.catalogue import CatalogueTable, job_key
+from cardcourier.adapters.tables.catalogue import JobDocuments, job_key
 from cardcourier.adapters.tables.keys import Key
 from cardcourier.domain.bulk import BulkPart
 from cardcourier.domain.catalogue import Job
 
 
 @dataclass(frozen=True, slots=True)
-class BulkTable:
-    catalogue: CatalogueTable
-
-    def job(self, tenant: str, job: str) -> Job:
-        """Raises NotFound."""
-        return self.catalogue.need(Job, job_key(tenant, job))
-
-    def change_job(self, job: Job, now: int, by: str) -> Job:
-        """Provided that nobody changed it since; raises Conflict."""
-        self.catalogue.change(job_key(job.tenant, job.id), job, job.ver, now, by)
-        return replace(job, ver=job.ver + 1)
-
+class BulkTable(JobDocuments):
     def add(self, job: Job, parts: Sequence[BulkPart], now: int) -> None:
         """The job with all its parts, or nothing. Raises Conflict when it is there."""
         homes = [(_part_key(part.tenant, part.job, part.n), part) for part in parts]

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from pynamodb.attributes import JSONAttribute
@@ -142,6 +142,22 @@ class CatalogueTable:
         if prefix:
             condition = condition & DocumentRecord.sk.startswith(prefix)
         return [thing_of(Listing, found) for found in self.table.query(condition, ConsistentRead=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class JobDocuments:
+    """Jobs, as those who order them and those who work on them read and change them."""
+
+    catalogue: CatalogueTable
+
+    def job(self, tenant: str, job: str) -> Job:
+        """Raises NotFound."""
+        return self.catalogue.need(Job, job_key(tenant, job))
+
+    def change_job(self, job: Job, now: int, by: str) -> Job:
+        """Keep a job as it is now, provided that nobody changed it since; raises Conflict."""
+        self.catalogue.change(job_key(job.tenant, job.id), job, job.ver, now, by)
+        return replace(job, ver=job.ver + 1)
 
 
 def tenant_key(tenant: str) -> Key:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import (
-    CatalogueTable,
     DocumentRecord,
+    JobDocuments,
     api_key_key,
     batch_key,
     content_key,
@@ -39,10 +39,8 @@ SET_UP: Key = (keys.catalogue("-"), "BOOTSTRAP")
 
 
 @dataclass(frozen=True, slots=True)
-class MerchantsTable:
+class MerchantsTable(JobDocuments):
     """Tenants, keys, shops, products, listings, batches and jobs, for those who manage them."""
-
-    catalogue: CatalogueTable
 
     # -- tenants and keys -----------------------------------------------------------------------
 
@@ -244,14 +242,6 @@ class MerchantsTable:
     def jobs(self, tenant: str, prefix: str, before: str | None, limit: int) -> Page[Job]:
         """Jobs whose ids begin with `prefix`, the newest first."""
         return self._page(Job, tenant, f"JOB#{prefix}", before, limit, newest=True)
-
-    def job(self, tenant: str, job: str) -> Job:
-        return self._kept(Job, job_key(tenant, job), "job").thing
-
-    def change_job(self, job: Job, now: int, by: str) -> Job:
-        """Keep a job as it is now, provided that nobody changed it since; raises Conflict."""
-        self.catalogue.change(job_key(job.tenant, job.id), job, job.ver, now, by)
-        return replace(job, ver=job.ver + 1)
 
     def add_job(self, job: Job, now: int) -> None:
         """A repeat of the same request finds its job there and leaves it."""

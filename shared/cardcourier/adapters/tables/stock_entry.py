@@ -12,10 +12,9 @@ from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute,
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import (
-    CatalogueTable,
+    JobDocuments,
     batch_key,
     content_key,
-    job_key,
     product_key,
     supplier_key,
     tenant_key,
@@ -40,7 +39,7 @@ from cardcourier.adapters.tables.writes import (
 )
 from cardcourier.adapters.vault import VaultRecord, record_of
 from cardcourier.domain.cards import Card
-from cardcourier.domain.catalogue import Batch, Content, Job, Product, Tenant
+from cardcourier.domain.catalogue import Batch, Content, Product, Tenant
 from cardcourier.domain.imports import Chunk, NewCard, Origin, SharedCard
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.stock import Marker
@@ -206,19 +205,8 @@ class StockEntryTable:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportDocuments:
+class ImportDocuments(JobDocuments):
     """The documents an import reads and writes, in the catalogue of its tenant."""
-
-    catalogue: CatalogueTable
-
-    def job(self, tenant: str, job: str) -> Job:
-        """Raises NotFound."""
-        return self.catalogue.need(Job, job_key(tenant, job))
-
-    def change_job(self, job: Job, now: int, by: str) -> Job:
-        """Keep a job as it is now, provided that nobody changed it since; raises Conflict."""
-        self.catalogue.change(job_key(job.tenant, job.id), job, job.ver, now, by)
-        return replace(job, ver=job.ver + 1)
 
     def tenant(self, tenant: str) -> Tenant:
         return self.catalogue.need(Tenant, tenant_key(tenant))
