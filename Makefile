@@ -13,6 +13,9 @@ READ_ARCHITECTURE = import re, sys, tomllib; parts = tomllib.load(open("samconfi
 SAM ?= $(or $(shell command -v sam 2>/dev/null),.local/sam/bin/sam)
 export SAM_CLI_TELEMETRY ?= 0
 
+# How many processes run tests: half of their time is spent waiting for clocks, queues and pages.
+WORKERS ?= 4
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check bench clean lock build deploy template-check
 
@@ -26,7 +29,7 @@ serve: .venv/ready ## run everything on this machine and keep its data
 	@$(PYTHON) -m local serve $(ARGS)
 
 test: .venv/ready browser check ## everything CI runs
-	@$(PYTHON) -m pytest -q -n 2 --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/ready ## lint and types
 	@.venv/bin/ruff check .
