@@ -4,28 +4,17 @@ from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import wiring
+from cardcourier.batches import serve_each
 from cardcourier.clock import now_ms
 from cardcourier.services.passing import Body, request_of
 
 logger, metrics = wiring.logger, wiring.metrics
 passes = wiring.passes()
 MARGIN = 10_000
-
-
-class Processor(BatchProcessor):
-    """Says why a message goes back into the queue; on its own it would keep that to itself."""
-
-    def failure_handler(self, record: Any, exception: Any) -> Any:
-        logger.error("message failed", message_id=record.message_id, exc_info=exception)
-        return super().failure_handler(record, exception)
-
-
-processor = Processor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @metrics.log_metrics
@@ -41,7 +30,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         metrics.add_metric(name="OrdersSettled", unit=MetricUnit.Count, value=orders)
         logger.info("orders settled", kind=body["kind"], tenant=body["tenant"], orders=orders)
 
-    return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+    return serve_each(event, context, serve)
 
 
 def _readable(event: dict[str, Any]) -> list[Body]:

@@ -4,18 +4,17 @@ import json
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import wiring
+from cardcourier.batches import serve_each
 from cardcourier.clock import now_ms
 from cardcourier.domain.bulk import OVER
 from cardcourier.errors import NotFound
 
 logger, metrics = wiring.logger, wiring.metrics
 runner, queue = wiring.bulk_runner(), wiring.queue(wiring.settings().bulk_queue)
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 MARGIN = 30_000
 
 
@@ -38,4 +37,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         if job.state == "done":
             metrics.add_metric(name="BulkActionsDone", unit=MetricUnit.Count, value=1)
 
-    return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+    return serve_each(event, context, serve)

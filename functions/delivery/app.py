@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import wiring
+from cardcourier.batches import serve_each
 from cardcourier.clock import now_ms
 from cardcourier.domain.canary import is_canary
 from cardcourier.domain.notification import MAIL
@@ -39,17 +39,6 @@ logger, metrics = wiring.logger, wiring.metrics
 deliverer = wiring.deliverer()
 
 
-class Processor(BatchProcessor):
-    """Says why a message goes back into the queue; on its own it would keep that to itself."""
-
-    def failure_handler(self, record: Any, exception: Any) -> Any:
-        logger.error("message failed", message_id=record.message_id, exc_info=exception)
-        return super().failure_handler(record, exception)
-
-
-processor = Processor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-
-
 @metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
@@ -73,7 +62,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         if asked.key in found:
             _report(asked.key, _served(asked, *found[asked.key], context.aws_request_id, until))
 
-    return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+    return serve_each(event, context, serve)
 
 
 def _sample(record: dict[str, Any]) -> dict[str, str] | None:

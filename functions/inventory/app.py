@@ -4,18 +4,17 @@ import json
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import wiring
+from cardcourier.batches import serve_each
 from cardcourier.clock import now_ms
 from cardcourier.domain.catalogue import Job
 from cardcourier.errors import NotFound
 
 logger, metrics = wiring.logger, wiring.metrics
 importer, undoer, queue = wiring.importer(), wiring.undoer(), wiring.queue(wiring.settings().import_queue)
-processor = BatchProcessor(event_type=EventType.SQS)
 MARGIN = 20_000
 UNFINISHED = {"committing": "commit", "cancelling": "commit", "undoing": "undo"}
 
@@ -36,7 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             queue.send({**body, "kind": next_kind})
         _tell(job)
 
-    return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+    return serve_each(event, context, serve)
 
 
 def _work(body: dict[str, str], rid: str, until: int) -> Job:

@@ -4,16 +4,15 @@ import json
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cardcourier import wiring
+from cardcourier.batches import serve_each
 from cardcourier.errors import NotFound
 
 logger, metrics = wiring.logger, wiring.metrics
 runner = wiring.report_runner()
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @metrics.log_metrics
@@ -29,4 +28,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         metrics.add_metric(name=f"Reports{job.state.title()}", unit=MetricUnit.Count, value=1)
         logger.info("report made", tenant=job.tenant, job=job.id, state=job.state, rows=job.data.get("rows"))
 
-    return process_partial_response(event=event, record_handler=serve, processor=processor, context=context)
+    return serve_each(event, context, serve)

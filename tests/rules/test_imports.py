@@ -21,9 +21,21 @@ ROOMS = {
     "messages": {"domain"},
     "adapters": {"domain", "errors", "messages"},
     "web": {"errors"},
+    "batches": {"wiring"},
     "pages": {"domain", "errors", "web", "adapters.qr"},
     "api": {"services", "domain", "errors", "clock", "web", "wiring", "settings"},
-    "functions": {"services", "domain", "errors", "clock", "web", "wiring", "settings", "pages", "api"},
+    "functions": {
+        "services",
+        "domain",
+        "errors",
+        "clock",
+        "web",
+        "batches",
+        "wiring",
+        "settings",
+        "pages",
+        "api",
+    },
 }
 
 # Room → what of others it may import, beside the standard library.
@@ -43,6 +55,7 @@ OTHERS = {
         "xlsxwriter",
     },
     "api": {"aws_lambda_powertools", "pydantic", "pydantic_core"},
+    "batches": {"aws_lambda_powertools"},
     "functions": {"aws_lambda_powertools"},
     "wiring": {"aws_lambda_powertools", "boto3", "botocore"},
 }
