@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import urllib3
@@ -67,7 +69,7 @@ class Lossy:
             self._burst = self._random.randrange(LONGEST_BURST)
             return throttled(request)
         if self._strikes("error"):
-            return _answer(request, 500, {"__type": "InternalServerError", "message": "internal error"})
+            return answer(request, 500, {"__type": "InternalServerError", "message": "internal error"})
         operation = operation_of(request)
         if operation in (*WRITES_OF_TABLES, "TransactWriteItems") and self._strikes("conflict"):
             return conflict(request, operation)
@@ -90,40 +92,45 @@ def throttled(request: Any) -> Any:
     """The refusal of a request that came too fast."""
     is_table = "dynamodb" in str(request.headers.get("X-Amz-Target", "")).lower()
     kind = f"{TABLES}ProvisionedThroughputExceededException" if is_table else "ThrottlingException"
-    return _answer(request, 400, {"__type": kind, "message": "Rate exceeded"})
+    return answer(request, 400, {"__type": kind, "message": "Rate exceeded"})
 
 
 def conflict(request: Any, operation: str) -> Any:
     """The refusal of a write because another transaction holds one of its items."""
     if operation != "TransactWriteItems":
-        return _answer(
+        return answer(
             request,
             400,
             {"__type": f"{TABLES}TransactionConflictException", "message": "Transaction is ongoing"},
         )
+    last = len(json.loads(request.body)["TransactItems"]) - 1
+    return cancelled(request, {last: "TransactionConflict"})
+
+
+def cancelled(request: Any, because: Mapping[int, str]) -> Any:
+    """The refusal of a transaction because of some of its parts: codes by their places."""
     asked = json.loads(request.body)["TransactItems"]
-    reasons = [{"Code": "None"} for _ in asked]
-    reasons[-1] = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
-    codes = ", ".join(reason["Code"] for reason in reasons)
-    return _answer(
+    codes = [because.get(place, "None") for place in range(len(asked))]
+    reasons = [{"Code": code} if code == "None" else {"Code": code, "Message": "Not now"} for code in codes]
+    return answer(
         request,
         400,
         {
             "__type": f"{TABLES}TransactionCanceledException",
-            "message": f"Transaction cancelled, please refer cancellation reasons [{codes}]",
+            "message": f"Transaction cancelled, please refer cancellation reasons [{', '.join(codes)}]",
             "CancellationReasons": reasons,
         },
     )
 
 
-def _answer(request: Any, status: int, told: dict[str, Any]) -> AWSResponse:
+def answer(request: Any, status: int, told: dict[str, Any]) -> AWSResponse:
     """An answer of AWS: XML for S3, whose requests have no target, JSON for the others."""
     if request.headers.get("X-Amz-Target"):
         body, kind = json.dumps(told).encode(), "application/x-amz-json-1.0"
     else:
         status, code = (503, "SlowDown") if status == 400 else (500, "InternalError")
         body, kind = f"<Error><Code>{code}</Code><Message/></Error>".encode(), "application/xml"
-    raw = urllib3.HTTPResponse(body=body, status=status, preload_content=False)
-    answer = AWSResponse(request.url, status, {"content-type": kind}, raw)
-    _ = answer.content
-    return answer
+    raw = urllib3.HTTPResponse(body=BytesIO(body), status=status, preload_content=False)
+    told_so = AWSResponse(request.url, status, {"content-type": kind}, raw)
+    _ = told_so.content
+    return told_so

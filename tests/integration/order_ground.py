@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.pools import PoolsTable
@@ -40,9 +40,14 @@ def client(endpoint: str):
 
 def main_table(endpoint: str, template) -> Table:
     """A main table of its own, as the template describes it."""
-    name = f"t{uuid.uuid4().hex[:8]}-main"
-    spec = template.of_type("AWS::DynamoDB::Table")["MainTable"]
-    shared = client(endpoint)
+    return table_of(endpoint, template, "MainTable")
+
+
+def table_of(endpoint: str, template, logical: str, shared=None) -> Table:
+    """A new table of the template, through a client of its own or a shared one."""
+    name = f"t{uuid.uuid4().hex[:8]}-{logical}"
+    spec = template.of_type("AWS::DynamoDB::Table")[logical]
+    shared = shared or client(endpoint)
     engines.create_table(shared, name, template.resolve(spec, lambda *_: None))
     return Table(shared, name)
 
@@ -103,17 +108,17 @@ class EngineStore:
 def network(shared, *faults: Callable):
     """Treat the next requests of a client as `faults` say, one each; the SDK's own retries take part."""
     endpoint, waiting = shared._endpoint, list(faults)
-    honest = endpoint._do_get_response
+    honest = endpoint._send
 
-    def get_response(request, operation_model, context):
+    def send(request):
         fault = waiting.pop(0) if waiting else through
-        return fault(lambda: honest(request, operation_model, context), request)
+        return fault(lambda: honest(request), request)
 
-    endpoint._do_get_response = get_response
+    endpoint._send = send
     try:
-        yield
+        yield waiting
     finally:
-        del endpoint._do_get_response
+        del endpoint._send
 
 
 def through(send, request):
@@ -122,13 +127,12 @@ def through(send, request):
 
 def answer_lost(send, request):
     """The request was served; nobody hears of it."""
-    success, failure = send()
-    assert success is not None and failure is None
-    return None, ReadTimeoutError(endpoint_url=request.url)
+    send()
+    raise ReadTimeoutError(endpoint_url=request.url)
 
 
 def never_sent(send, request):
-    return None, ConnectionClosedError(endpoint_url=request.url, request=request)
+    raise EndpointConnectionError(endpoint_url=request.url)
 
 
 @contextmanager

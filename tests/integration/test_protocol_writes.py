@@ -1,139 +1,43 @@
 """Every write of the order protocol on a real engine: its condition, its effect, its repeats, its races.
 
-A write's own class says what it changes and what stops it. Then all of them meet a network that loses
-answers, with and without the SDK's request tokens, and other workers that do the same at once.
+A write's own class says what it changes and what stops it. Then other workers do the same at once; what a
+network that loses answers does to each of them stands in `test_write_faults.py`.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
 
-from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
-from cardcourier.domain.orders import OrderKey, OrderLine, Owed, Part, Unit
-from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
+from cardcourier.domain.facts import ALL
+from cardcourier.domain.orders import OrderKey, OrderLine, Owed, Unit
+from cardcourier.domain.protocol import Actor, Lost, MarkerLost
 from cardcourier.domain.states import Room, State
-from cardcourier.domain.stock import Marker
 from cardcourier.errors import Unavailable
-from tests.integration.order_ground import (
-    EngineStore,
-    answer_lost,
-    main_table,
-    network,
-    never_sent,
-    no_request_tokens,
+from tests.integration.write_ground import (
+    KEY,
+    ME,
+    NOON,
+    PIECE,
+    PLAN,
+    POOL,
+    SECOND_PAYMENT,
+    YOU,
+    gone,
+    holding,
+    marker,
+    new_ground,
+    new_unit,
+    payment,
+    refund,
 )
-
-NOON = 1_790_000_000_000
-POOL = Pool("acme", "A", 1, 1)
-KEY = OrderKey("acme", "main", "1001")
-PLAN = (Part("A", 1),)
-ME, YOU = Actor("me", NOON, "mine", ""), Actor("you", NOON + 5, "yours", "")
-
-
-def payment(name="p1", key=KEY):
-    return FirstPayment(
-        key=key,
-        number="#1001",
-        payments=(Paid(name, 200, NOON),),
-        paid_at=NOON,
-        created_at=NOON - 1,
-        total=200,
-        currency="CNY",
-        lines=(OrderLine("l1", "item", "", "", 2, 100),),
-        contact=b"sealed",
-        search=("digest",),
-        language="en",
-    )
-
-
-def refund(name="f1", **what):
-    return Fact(
-        key=KEY, kind="refund", id=name, at=NOON, amount=100, currency="CNY", **(what or {"stops": ALL})
-    )
-
-
-def new_unit(n=1, state=State.PENDING, room=None, key=KEY, **more):
-    more = {"sku": "A", "plan": PLAN if n == 1 else None, "ref": "A" if room else "", **more}
-    return Unit(key=key, line="l1", n=n, piece=n, state=state, room=room, at=NOON, **more)
-
-
-def marker(number=1):
-    return Marker(
-        card=f"c1aaaa{number}", bucket="9999", shard=0, batch="b1", last4="1234", cost=50, currency="CNY"
-    )
-
-
-def holding(unit, found, **more):
-    """The unit with the marker's card."""
-    return replace(
-        unit,
-        state=State.ALLOCATED,
-        card=found.card,
-        batch=found.batch,
-        bucket=found.bucket,
-        last4=found.last4,
-        cost=found.cost,
-        cost_currency=found.currency,
-        **more,
-    )
-
-
-def gone(unit, state):
-    return replace(unit, state=state, card="", gen=unit.gen + 1, why="stopped", room=None, ref="")
-
-
-class Ground(EngineStore):
-    """An empty table, brought to the point at which a write is made."""
-
-    def stock(self, number=1):
-        self.put_marker("acme", "A", 1, marker(number))
-        return marker(number)
-
-    def paid(self):
-        assert self.record_payment(payment(), Actor("shop", NOON, "r0")) is None
-        return self.header(KEY)
-
-    def waits(self, state=State.BACKORDER, room=Room.BACK, n=1, **more):
-        unit = new_unit(n, state, room, **more)
-        assert not isinstance(self.park(unit, NOON, Actor("pass", NOON, "r0")), Lost)
-        return self.unit(KEY, "l1", n)
-
-    def holds(self, number=1, n=1):
-        found = self.stock(number)
-        outcome = self.allocate_new(holding(new_unit(n), found), found, POOL, Actor("pass", NOON, "r0"))
-        assert isinstance(outcome, Unit)
-        return self.unit(KEY, "l1", n)
-
-    def delivered(self):
-        unit = self.holds()
-        self.hand_over(unit, replace(unit, state=State.DELIVERED), Actor("delivery", NOON, "r0"))
-        return self.unit(KEY, "l1", 1)
-
-    def shown(self):
-        unit = self.holds()
-        seen = replace(unit, state=State.REVEALED, views=1, viewers=("v",))
-        assert isinstance(self.expose(unit, seen, Actor("buyer", NOON, "r0")), Unit)
-        return self.unit(KEY, "l1", 1)
-
-    def raw(self, n=1):
-        return self.items()["O#acme#main#1001", f"U#l1#{n:04d}"]
-
-    def markers(self):
-        return {found.card for _, found in self.dump().markers}
-
-    def unchanged_by(self, write):
-        before = self.items()
-        outcome = write()
-        assert self.items() == before
-        return outcome
+from tests.integration.write_table import WRITES, reopen
 
 
 @pytest.fixture(scope="module")
 def two_grounds(engine_endpoint, real_template):
-    return [Ground(main_table(engine_endpoint, real_template)) for _ in range(2)]
+    return [new_ground(engine_endpoint, real_template) for _ in range(2)]
 
 
 @pytest.fixture
@@ -175,7 +79,7 @@ class TestW1FirstPayment:
 
 
 class TestW2SecondPayment:
-    fact = Fact(key=KEY, kind="pay", id="p2", at=NOON, amount=200, currency="CNY")
+    fact = SECOND_PAYMENT
 
     def test_it_is_a_line_of_money_and_touches_nothing_else(self, ground):
         ground.paid()
@@ -582,18 +486,13 @@ class TestViewAgain:
 class TestFixedContent:
     """W6, W9, W13 and W16 of a piece that has no marker."""
 
-    piece = replace(marker(), card="t1content.piece")
-
-    def given(self, ground):
-        unit = holding(new_unit(), self.piece)
-        assert isinstance(ground.allocate_new(unit, self.piece, None, ME), Unit)
-        return ground.unit(KEY, "l1", 1)
+    piece = PIECE
 
     def test_a_new_unit_gets_its_piece(self, ground):
-        unit = self.given(ground)
+        unit = ground.given()
         assert (unit.state, unit.card) == (State.ALLOCATED, "t1content.piece")
         assert ground.raw()["c"] == {"S": "C#acme#t1content.piece"}
-        again = ground.unchanged_by(lambda: self.given(ground))
+        again = ground.unchanged_by(lambda: ground.given())
         assert again == unit, "its own earlier success"
 
     def test_a_unit_that_holds_something_else_keeps_it(self, ground):
@@ -619,7 +518,7 @@ class TestFixedContent:
         assert taken.old.state is State.CANCELLED
 
     def test_unseen_it_goes_nowhere_and_seen_it_does_not_go(self, ground):
-        seen = self.given(ground)
+        seen = ground.given()
         shown = replace(seen, state=State.REVEALED, views=1, viewers=("v",))
         ground.expose(seen, shown, YOU)
         lost = ground.unchanged_by(
@@ -627,12 +526,12 @@ class TestFixedContent:
         )
         assert lost.old.exposed
         ground.clear()
-        seen = self.given(ground)
+        seen = ground.given()
         assert isinstance(ground.return_card(seen, gone(seen, State.RETURNED), self.piece, None, ME), Unit)
         assert (ground.unit(KEY, "l1", 1).card, ground.dump().markers) == ("", [])
 
     def test_a_replacement_burns_the_old_piece(self, ground):
-        seen = self.given(ground)
+        seen = ground.given()
         ground.expose(seen, replace(seen, state=State.REVEALED, views=1, viewers=("v",)), YOU)
         seen = ground.unit(KEY, "l1", 1)
         newer = replace(self.piece, card="t1newer.piece")
@@ -646,19 +545,19 @@ class TestFixedContent:
 class TestReopen:
     def test_nobody_has_looked_and_days_begin_now(self, ground):
         seen = ground.shown()
-        assert isinstance(reopen(ground, seen), Unit)
+        assert isinstance(reopen(ground, seen, ME), Unit)
         unit = ground.unit(KEY, "l1", 1)
         assert (unit.state, unit.views, unit.viewers, unit.since) == (State.REVEALED, 0, (), ME.now)
         assert (unit.ver, unit.exposed_at, unit.log[-1].why) == (seen.ver + 1, seen.exposed_at, "opened anew")
 
     def test_a_card_nobody_saw_stays_as_it_is(self, ground):
         seen = ground.holds()
-        assert isinstance(ground.unchanged_by(lambda: reopen(ground, seen)), Lost)
+        assert isinstance(ground.unchanged_by(lambda: reopen(ground, seen, ME)), Lost)
 
     def test_it_was_replaced_meanwhile(self, ground):
         seen, found = ground.shown(), ground.stock(2)
         ground.replace(seen, holding(replace(seen, gen=1), found), found, POOL, YOU)
-        assert ground.unchanged_by(lambda: reopen(ground, seen)).old.card == "c1aaaa2"
+        assert ground.unchanged_by(lambda: reopen(ground, seen, ME)).old.card == "c1aaaa2"
 
 
 class TestW16Replace:
@@ -775,134 +674,7 @@ class TestW19RemoveRoom:
         assert ground.unchanged_by(lambda: ground.remove_room("acme", Room.BACK, "A", NOON)) is False
 
 
-# -- all of them: lost answers and races --------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Write:
-    """A write as several workers would make it: `prepare` once, then `make` by each of them."""
-
-    name: str
-    prepare: Callable
-    make: Callable
-    again: bool = False
-
-    def won(self, outcome):
-        return outcome is None or outcome is True or isinstance(outcome, Unit)
-
-
-def held_and_paid(ground):
-    header = ground.paid()
-    return ground.waits(State.HELD, Room.AMOUNT, ref="main"), header
-
-
-def owed_one(ground):
-    ground.paid()
-    ground.record_stop(refund(owed=(("l1", 1),)), YOU)
-    return ground.header(KEY)
-
-
-def waits_with_stock(ground):
-    for number in range(1, 9):
-        ground.stock(number)
-    return ground.waits()
-
-
-def shown_with_stock(ground):
-    for number in range(2, 10):
-        ground.stock(number)
-    return ground.shown()
-
-
-def allocate_new(ground, _, actor, number=1):
-    return ground.allocate_new(holding(new_unit(), marker(number)), marker(number), POOL, actor)
-
-
-def allocate_waiting(ground, seen, actor, number=1):
-    return ground.allocate_waiting(seen, holding(seen, marker(number)), marker(number), POOL, actor)
-
-
-def change_room(ground, held, actor, _=1):
-    seen, header = held
-    moved = replace(seen, state=State.BACKORDER, room=Room.BACK, ref="A")
-    return ground.change_room(seen, moved, header, actor)
-
-
-def allocate_piece(ground, actor):
-    piece = TestFixedContent.piece
-    return ground.allocate_new(replace(holding(new_unit(), piece), at=actor.now), piece, None, actor)
-
-
-def give_back_piece(ground, seen, actor, _=1):
-    return ground.return_card(seen, gone(seen, State.RETURNED), TestFixedContent.piece, None, actor)
-
-
-def give_back(ground, seen, actor, _=1):
-    return ground.return_card(seen, gone(seen, State.RETURNED), marker(), POOL, actor)
-
-
-def swap(ground, seen, actor, number=1):
-    new = holding(replace(seen, gen=1, exposed_at=None, views=0, viewers=()), marker(number + 1))
-    return ground.replace(seen, new, marker(number + 1), POOL, actor)
-
-
-def reopen(ground, seen, actor=ME, _=1):
-    opened = replace(seen, views=0, viewers=(), since=actor.now, why="opened anew")
-    return ground.reopen(seen, opened, actor)
-
-
-def show(ground, seen, actor, _=1):
-    return ground.expose(seen, replace(seen, state=State.REVEALED, views=1, viewers=("v",)), actor)
-
-
-def room(ground):
-    ground.touch_room("acme", Room.BACK, "A", NOON, NOON)
-
-
-WRITES = [
-    Write("W1", lambda g: None, lambda g, _, a, n=1: g.record_payment(payment(f"p{n}"), a)),
-    Write("W2", lambda g: g.paid(), lambda g, _, a, n=1: g.record_fact(TestW2SecondPayment.fact, a)),
-    Write("W3", lambda g: g.paid(), lambda g, _, a, n=1: g.record_stop(refund(owed=(("l1", 1),)), a)),
-    Write("W4", owed_one, lambda g, h, a, n=1: g.choose(h, frozenset({"l1/2"}), a)),
-    Write("W5", lambda g: g.paid(), lambda g, _, a, n=1: g.approve(KEY, a)),
-    Write("W6", waits_with_stock, lambda g, _, a, n=1: allocate_new_beside(g, a, n)),
-    Write(
-        "W7", lambda g: None, lambda g, _, a, n=1: g.park(new_unit(1, State.BACKORDER, Room.BACK), NOON, a)
-    ),
-    Write(
-        "W8",
-        lambda g: None,
-        lambda g, _, a, n=1: g.touch_room("acme", Room.BACK, "A", NOON, NOON),
-        again=True,
-    ),
-    Write("W9", waits_with_stock, allocate_waiting),
-    Write("W10", held_and_paid, change_room),
-    Write("W6 fixed", lambda g: None, lambda g, _, a, n=1: allocate_piece(g, a), again=True),
-    Write("W13 fixed", lambda g: TestFixedContent().given(g), give_back_piece),
-    Write("W11", lambda g: None, lambda g, _, a, n=1: g.tombstone(new_unit(1, State.CANCELLED), a)),
-    Write("W12", lambda g: g.waits(), lambda g, s, a, n=1: g.end_waiting(s, gone(s, State.CANCELLED), a)),
-    Write("W13", lambda g: g.holds(), give_back),
-    Write("W14", lambda g: g.shown(), lambda g, s, a, n=1: g.burn(s, gone(s, State.REFUNDED), a)),
-    Write("W15", lambda g: g.holds(), show),
-    Write(
-        "view", lambda g: g.shown(), lambda g, s, a, n=1: g.view_again(s, replace(s, views=s.views + 1), a)
-    ),
-    Write("reopen", lambda g: g.shown(), reopen),
-    Write("W16", shown_with_stock, swap),
-    Write(
-        "W17", lambda g: g.holds(), lambda g, s, a, n=1: g.hand_over(s, replace(s, state=State.DELIVERED), a)
-    ),
-    Write("W18", lambda g: g.paid(), lambda g, h, a, n=1: g.clear_timer(KEY, h.ver), again=True),
-    Write("W19", room, lambda g, _, a, n=1: g.remove_room("acme", Room.BACK, "A", NOON)),
-]
-
-
-def allocate_new_beside(ground, actor, number):
-    """A unit that nobody wrote, of an order of which another unit waits."""
-    return ground.allocate_new(holding(new_unit(2), marker(number)), marker(number), POOL, actor)
-
-
-each_write = pytest.mark.parametrize("write", WRITES, ids=lambda write: write.name)
+# -- all of them: races ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -911,61 +683,7 @@ def twin(two_grounds):
     return two_grounds[1]
 
 
-@pytest.fixture
-def no_waiting(monkeypatch):
-    """The SDK pauses up to a second before it asks again."""
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
-
-
-@each_write
-@pytest.mark.parametrize("tokens", [True, False], ids=["with tokens", "without tokens"])
-@pytest.mark.parametrize(
-    "faults", [[answer_lost], [never_sent], [never_sent, answer_lost]], ids=["lost", "unsent", "both"]
-)
-def test_a_repeat_by_the_sdk_changes_nothing_more(write, tokens, faults, ground, twin, no_waiting):
-    write.make(twin, write.prepare(twin), ME)
-    seen = write.prepare(ground)
-    client = ground.table.client
-
-    if tokens:
-        with network(client, *faults):
-            outcome = write.make(ground, seen, ME)
-    else:
-        with no_request_tokens(client), network(client, *faults):
-            outcome = write.make(ground, seen, ME)
-
-    assert ground.items() == twin.items(), "as if the answer had come"
-    if tokens and write.name not in ("W2", "W19"):
-        assert write.won(outcome)
-    if not tokens and not write.won(outcome):
-        assert outcome is False or isinstance(outcome, Lost), "the caller decides anew from what is there"
-
-
-@each_write
-def test_when_no_answer_ever_comes_the_caller_is_told_and_may_ask_again(write, ground, twin, no_waiting):
-    write.make(twin, write.prepare(twin), ME)
-    seen = write.prepare(ground)
-
-    with network(ground.table.client, answer_lost, answer_lost, answer_lost), pytest.raises(Unavailable):
-        write.make(ground, seen, ME)
-
-    assert ground.items() == twin.items()
-    write.make(ground, seen, YOU)
-    assert ground.items() == twin.items(), "another's repeat changes nothing"
-
-
-@each_write
-def test_a_request_that_never_arrives_changes_nothing(write, ground, no_waiting):
-    seen = write.prepare(ground)
-    before = ground.items()
-
-    with network(ground.table.client, never_sent, never_sent, never_sent), pytest.raises(Unavailable):
-        write.make(ground, seen, ME)
-
-    assert ground.items() == before
-
-
-@each_write
+@pytest.mark.parametrize("write", WRITES, ids=lambda write: write.name)
 def test_of_eight_workers_at_once_one_wins(write, ground, twin):
     write.make(twin, write.prepare(twin), ME)
     seen = write.prepare(ground)

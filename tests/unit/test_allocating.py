@@ -53,6 +53,7 @@ def calls_of(scenario):
     return list(enumerate(world.run(KEY, known=scenario.known), start=1))
 
 
+@pytest.mark.fault("kills: pass")
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_pass_may_stand_still_or_die_at_every_call(scenario):
     for at, name in calls_of(scenario):
@@ -60,6 +61,7 @@ def test_a_pass_may_stand_still_or_die_at_every_call(scenario):
             play(scenario, Gate(at, how))
 
 
+@pytest.mark.fault("kills: pass")
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_while_a_pass_stands_still_another_may_die_at_every_call(scenario):
     for at, name in calls_of(scenario):
