@@ -28,6 +28,7 @@ class World:
     gate_: Gate | None = None
     shop_: Shop | None = None
     touched: int | None = NOW
+    sleep: int = 0
     asked: list = field(default_factory=list)
     passes: list = field(default_factory=list)
     removed: list = field(default_factory=list)
@@ -59,6 +60,7 @@ class World:
 
     def waiting(self, tenant, room, ref):
         assert room is self.room_
+        self.now += self.sleep
         return iter(
             WaitingUnit(OrderKey("t", "s", order), "1", n, NOW) for n, order in enumerate(self.orders)
         )
@@ -135,6 +137,13 @@ def test_an_empty_room_is_removed_only_when_it_is_stale(touched, removed):
     world = World(touched=touched)
     assert world.drain() == 0
     assert world.removed == removed
+
+
+def test_who_falls_asleep_over_an_empty_room_does_not_take_it_for_stale():
+    """The index may have hidden who came to the room just before it was asked."""
+    world = World(touched=NOW, sleep=STALE + 1)
+    assert world.drain() == 0
+    assert world.removed == []
 
 
 def test_a_room_in_which_somebody_waits_is_never_removed():

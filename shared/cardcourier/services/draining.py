@@ -81,7 +81,7 @@ class Drainer:
         Gates are read anew. Returns how many orders were looked at. What is left when time is up goes on
         in a new message.
         """
-        touched = self.rooms.room(tenant, room, ref)
+        touched, read_at = self.rooms.room(tenant, room, ref), self.clock()
         self.catalogue.forget()
         if room_closed(self.catalogue, tenant, room, ref):
             return 0
@@ -102,7 +102,8 @@ class Drainer:
             if self.clock() > until:
                 self.passes.room(tenant, room, ref, 0)
                 return served
-        if not served and touched is not None and touched < self.clock() - STALE:
+        # By a clock taken before anybody was sought: whoever slept since may have missed who came just then.
+        if not served and touched is not None and touched < read_at - STALE:
             self.rooms.remove_room(tenant, room, ref, touched)
         return served
 
