@@ -17,7 +17,7 @@ export SAM_CLI_TELEMETRY ?= 0
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench clean lock build deploy template-check
+.PHONY: help demo serve test check bench model clean lock build deploy template-check
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: .venv/ready ## lint and types
 
 bench: .venv/ready ## one table of figures, also in bench/results.json
 	@$(PYTHON) -m bench $(ARGS)
+
+model: .venv/ready ## search every order of events of small worlds (ARGS="X1 X3" names runs)
+	@$(PYTHON) -m tests.model $(ARGS)
 
 clean: ## remove what set-up and runs left in this folder
 	rm -rf .venv .local node_modules .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,153 @@
+"""What must hold: in every state, and after the sweeper ran alone from it.
+
+Each check yields the kind of a violation; tests name these kinds.
+"""
+
+from collections.abc import Iterator
+
+from tests.model.items import (
+    ALL,
+    ENDED,
+    HANDED_OVER,
+    HELD,
+    HOLDS_CARD,
+    ONE,
+    ROOMS,
+    SCHEDULED,
+    Store,
+    Unit,
+    World,
+)
+
+HOMES = "a card has no home, or two"
+RESOLD = "a card that was shown is for sale again"
+SHOWN_TWICE = "a card that was shown belongs to another unit"
+UNPAID = "allocated without a payment"
+TOO_EARLY = "allocated before the release"
+UNAPPROVED = "allocated while the order was held"
+AFTER_REFUND = "allocated after its refund was complete"
+NOT_REFUNDED = "a unit ended that nobody refunded"
+COUNTED_TWICE = "more units are to end than were refunded"
+FORGOTTEN = "a paid unit is forgotten"
+IDLE = "a unit waits although there is a card for it"
+NO_ROOM = "a unit waits where no timer will look"
+KEPT = "a refunded unit did not end"
+TIMER_LEFT = "a timer is left for ever"
+ROOM_LEFT = "a room is left without anybody waiting"
+RESTLESS = "the sweeper never comes to rest"
+
+
+def broken(world: World, store: Store) -> str | None:
+    """What this store must never look like."""
+    return next((kind for check in SAFETY for kind in check(world, store)), None)
+
+
+def cards_have_one_home(world: World, store: Store) -> Iterator[str]:
+    homes = [*store.pool, *store.burnt]
+    homes += [unit.card for units in store.units for unit in units if unit.state in HOLDS_CARD]
+    if sorted(homes) != sorted(store.vault):
+        yield HOMES
+
+
+def shown_cards_stay(world: World, store: Store) -> Iterator[str]:
+    for card, order, number in store.shown:
+        if card in store.pool:
+            yield RESOLD
+        for other, units in enumerate(store.units):
+            for n, unit in enumerate(units):
+                if unit.card == card and (other, n) != (order, number):
+                    yield SHOWN_TWICE
+
+
+def nothing_is_allocated_that_may_not_be(world: World, store: Store) -> Iterator[str]:
+    for order, units in enumerate(store.units):
+        header = store.headers[order]
+        for number, unit in enumerate(units):
+            if unit.state not in HOLDS_CARD:
+                continue
+            if not header.paid:
+                yield UNPAID
+            if not store.open:
+                yield TOO_EARLY
+            if world.held and not header.approved:
+                yield UNAPPROVED
+            if (order, number) in store.settled:
+                yield AFTER_REFUND
+
+
+def only_refunded_units_end(world: World, store: Store) -> Iterator[str]:
+    for order, units in enumerate(store.units):
+        told, header = refunds(store, order), store.headers[order]
+        ended = {number for number, unit in enumerate(units) if unit.state in ENDED}
+        if not told and not ended:
+            continue
+        if ALL not in told and ONE not in told and ended - set(told):
+            yield NOT_REFUNDED
+        pieces = sum(len(units) if what == ALL else 1 for what in told)
+        if max(len(ended), len(header.stop) + header.owed) > pieces:
+            yield COUNTED_TWICE
+
+
+SAFETY = (
+    cards_have_one_home,
+    shown_cards_stay,
+    nothing_is_allocated_that_may_not_be,
+    only_refunded_units_end,
+)
+
+
+def unfinished(world: World, store: Store) -> str | None:
+    """What must not be left once the sweeper has found nothing more to do."""
+    return next((kind for check in LIVENESS for kind in check(world, store)), None)
+
+
+def refunded_units_ended(world: World, store: Store) -> Iterator[str]:
+    """A unit that is named after it was chosen for another refund ends once."""
+    for order, units in enumerate(store.units):
+        told = refunds(store, order)
+        if not store.headers[order].paid or not told:
+            continue
+        ended = {n for n, unit in enumerate(units) if unit.state in ENDED or (order, n) in store.settled}
+        due = set(range(len(units))) if ALL in told else {what for what in told if what != ONE}
+        if due - ended or len(ended) < min(len(units), told.count(ONE)):
+            yield KEPT
+
+
+def paid_units_are_delivered_or_wait(world: World, store: Store) -> Iterator[str]:
+    for order, units in enumerate(store.units):
+        if store.headers[order].paid:
+            for number, unit in enumerate(units):
+                if unit.state not in ENDED | HANDED_OVER and (order, number) not in store.settled:
+                    yield from waits_rightly(world, store, order, unit)
+
+
+def waits_rightly(world: World, store: Store, order: int, unit: Unit) -> Iterator[str]:
+    if unit.state == HELD and world.held and not store.headers[order].approved:
+        return
+    if unit.state not in ROOMS:
+        yield FORGOTTEN
+    elif store.room(unit.state) is None:
+        yield NO_ROOM
+    elif store.open and (store.pool or unit.state == SCHEDULED):
+        yield IDLE
+
+
+def no_timer_is_left(world: World, store: Store) -> Iterator[str]:
+    if any(header.timer for header in store.headers):
+        yield TIMER_LEFT
+    if any(unit.timer for units in store.units for unit in units):
+        yield TIMER_LEFT
+
+
+def no_room_is_left(world: World, store: Store) -> Iterator[str]:
+    waits = {unit.state for units in store.units for unit in units}
+    if any(store.room(room) is not None and room not in waits for room in ROOMS):
+        yield ROOM_LEFT
+
+
+LIVENESS = (refunded_units_ended, paid_units_are_delivered_or_wait, no_timer_is_left, no_room_is_left)
+
+
+def refunds(store: Store, order: int) -> list[str | int]:
+    """What each refund, cancellation or chargeback told to us was about."""
+    return [what for fact, what in store.facts[order] if not fact.startswith("payment")]

@@ -1,0 +1,354 @@
+"""The pass over one order, and delivery: docs/protocol.md, "The pass" and "Delivery", step by step.
+
+A pass may know less than is true: it may try any card it has heard of, and park a unit though there is stock.
+It tries a write before it reads units, since what a failure shows is as good as a read.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.model.items import (
+    ABSENT,
+    ALLOCATED,
+    BACKORDER,
+    ENDED,
+    HANDED_OVER,
+    HELD,
+    HOLDS_CARD,
+    REVEALED,
+    SCHEDULED,
+    WAITING,
+    Header,
+    Nothing,
+    Store,
+    Unit,
+    World,
+)
+from tests.model.process import Process, Step
+from tests.model.rules import Rule
+from tests.model.writes import (
+    DONE,
+    GONE,
+    Write,
+    allocate_new,
+    allocate_waiting,
+    burn,
+    change_room,
+    change_room_of_header,
+    change_room_of_unit,
+    choose,
+    end_waiting,
+    forget_stop,
+    hand_over,
+    park,
+    remove_timer,
+    return_card,
+    tombstone,
+    touch,
+)
+
+Moves = list[Step | Write]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """`at` is the step it is about to make; `seen` the unit as known, None before anything showed it.
+
+    `rooms` are those in which it saw a unit waiting, `rest` says that all units so far drive themselves,
+    `mine` is its clock.
+    """
+
+    order: int
+    at: str = "header"
+    ver: int = 0
+    stop: frozenset[int] = Nothing
+    approved: bool = False
+    number: int = 0
+    seen: Unit | None = None
+    rooms: frozenset[str] = Nothing
+    rest: bool = True
+    mine: int = -1
+
+    def moves(self, world: World, store: Store) -> Moves:
+        return getattr(self, f"_{self.at}")(world, store)
+
+    # -- 1 and 2: the header, and the choice of what is owed ----------------------------------------
+
+    def _header(self, world: World, store: Store) -> Moves:
+        header = store.headers[self.order]
+        return [Step("reads the header", self._read(world, store, header))]
+
+    def _read(self, world: World, store: Store, header: Header) -> Process | None:
+        if not header.paid:
+            left = header.timer and world.without is not Rule.UNPAID_TIMER_GOES
+            return Pass(self.order, "unpaid", header.ver) if left else None
+        if header.owed and world.without is not Rule.CHOICE_FIRST:
+            return Pass(self.order, "units", header.ver)
+        began = Pass(self.order, "unit", header.ver, header.stop, header.approved)
+        if header.owed:
+            units = store.units[self.order]
+            left = header.owed - sum(unit.state in ENDED for unit in units)
+            began = replace(began, stop=header.stop | cheapest(units, header._replace(owed=max(0, left))))
+        if world.without is Rule.CLOCK_AFTER_PARKING:
+            began = replace(began, mine=store.now)
+        if world.without is Rule.TOUCH_AFTER_PARKING:
+            return replace(began, at="touch", mine=store.now)
+        return began
+
+    def _unpaid(self, world: World, store: Store) -> Moves:
+        if world.without is Rule.STOP_STAYS:
+            return [forget_stop(self.order, self.ver)]
+        return [remove_timer(self.order, self.ver)]
+
+    def _units(self, world: World, store: Store) -> Moves:
+        """Read strongly what is there, and choose what ends. The choice is made against `ver`."""
+        header = store.headers[self.order]
+        if header.ver != self.ver:
+            return [Step("reads the units", Pass(self.order))]
+        chosen = cheapest(store.units[self.order], header)
+        return [Step("reads the units", Pass(self.order, "choice", self.ver, chosen))]
+
+    def _choice(self, world: World, store: Store) -> Moves:
+        return [choose(self.order, self.ver, self.stop)]
+
+    # -- 3: each unit is brought to rest -------------------------------------------------------------
+
+    def _unit(self, world: World, store: Store) -> Moves:
+        stopped = self.number in self.stop
+        if self.seen is None:
+            return self._end_absent(world, store) if stopped else self._create(world, store)
+        return self._end() if stopped else self._advance(world, store)
+
+    def _create(self, world: World, store: Store) -> Moves:
+        here = self.order, self.number
+        if world.held and not self.approved:
+            return [park(*here, HELD)]
+        late = [park(*here, SCHEDULED)] if world.presale else []
+        if not store.open:
+            return late
+        there, gone = hints(world, store)
+        return [
+            *(allocate_new(*here, card) for card in there),
+            park(*here, BACKORDER),
+            *late,
+            *(allocate_new(*here, card) for card in gone),
+        ]
+
+    def _advance(self, world: World, store: Store) -> Moves:
+        state = self.seen.state
+        stays = Step(f"leaves unit {self.number} {state}", self._next(world, self.seen))
+        if state == HELD:
+            return self._release(world, store, stays)
+        if state == SCHEDULED and not store.open:
+            return [stays]
+        there, gone = hints(world, store)
+        take = [allocate_waiting(self.order, self.number, state, card) for card in there]
+        late = [allocate_waiting(self.order, self.number, state, card) for card in gone]
+        if state == SCHEDULED:
+            return [*take, self._change(world, SCHEDULED, BACKORDER), stays, *late]
+        return [*take, stays, *late]
+
+    def _release(self, world: World, store: Store, stays: Step) -> Moves:
+        if not self.approved:
+            return [stays]
+        if world.without is Rule.HELD_MOVES_ON:
+            there, _ = hints(world, store)
+            return [*(allocate_waiting(self.order, self.number, HELD, card) for card in there), stays]
+        rooms = [SCHEDULED, BACKORDER] if world.presale else [BACKORDER]
+        allowed = rooms if store.open else [SCHEDULED]
+        return [self._change(world, HELD, room) for room in reversed(allowed)]
+
+    def _change(self, world: World, seen: str, room: str) -> Write:
+        apart = world.without is Rule.ROOM_CHANGE_ONE_WRITE
+        return (change_room_of_unit if apart else change_room)(self.order, self.number, seen, room, self.ver)
+
+    def _end_absent(self, world: World, store: Store) -> Moves:
+        if world.without is not Rule.TOMBSTONES:
+            return [tombstone(self.order, self.number)]
+        unit = store.unit(self.order, self.number)
+        if unit.state == ABSENT:
+            gone = store._replace(settled=store.settled | {(self.order, self.number)})
+            return [Step(f"finds no unit {self.number}", self._next(world, unit), gone)]
+        return [Step(f"reads unit {self.number}", self._know(world, unit))]
+
+    def _end(self) -> Moves:
+        here = self.order, self.number
+        if self.seen.state in WAITING:
+            return [end_waiting(*here, self.seen.state)]
+        if self.seen.state == REVEALED:
+            return [burn(*here, self.seen.card)]
+        return [return_card(*here, self.seen.card)]
+
+    def _know(self, world: World, unit: Unit) -> Process | None:
+        """Go on from what the unit is; one that needs nothing is left behind at once."""
+        if unit.state == ABSENT:
+            return replace(self, seen=None)
+        held = unit.state in HOLDS_CARD and self.number not in self.stop
+        if held or unit.state in ENDED:
+            return self._next(world, unit)
+        return replace(self, seen=Unit(unit.state, unit.card))
+
+    def _next(self, world: World, unit: Unit, mine: bool = False) -> Process | None:
+        """The unit is at rest, as far as this pass can see."""
+        rooms = self.rooms
+        if unit.state in WAITING - {HELD} and (mine or world.without is not Rule.TOUCH_FOR_OTHERS):
+            rooms |= {unit.state}
+        rest = self.rest and (unit.state != ALLOCATED or unit.timer)
+        done = replace(self, number=self.number + 1, seen=None, rooms=rooms, rest=rest)
+        return done if done.number < world.orders[self.order] else done._after_units(world)
+
+    # -- 4 and 5: rooms, then the header's timer -----------------------------------------------------
+
+    def _after_units(self, world: World) -> Process | None:
+        if not self.rooms or world.without is Rule.TOUCH_AFTER_PARKING:
+            return Pass(self.order, "last", self.ver) if self.rest else None
+        return Pass(self.order, "clock", self.ver, rooms=self.rooms, rest=self.rest, mine=self.mine)
+
+    def _clock(self, world: World, store: Store) -> Moves:
+        early = world.without is Rule.CLOCK_AFTER_PARKING
+        taken = replace(self, at="room", mine=self.mine if early else store.now)
+        return [Step("takes the clock", taken)] if world.ticks else taken.moves(world, store)
+
+    def _room(self, world: World, store: Store) -> Moves:
+        """Room by room: read, and touch it unless it was touched in this tick or later."""
+        room = min(self.rooms)
+        touched_at = store.room(room)
+        if touched_at is None or touched_at < self.mine:
+            return [Step(f"reads the room {room}", replace(self, at="touch"))]
+        return [Step(f"reads the room {room}, fresh", self._touched())]
+
+    def _touch(self, world: World, store: Store) -> Moves:
+        return [touch(min(self.rooms or {BACKORDER}), self.mine)]
+
+    def _touched(self) -> Process | None:
+        if not self.rooms:
+            return replace(self, at="unit", mine=-1)
+        rooms = self.rooms - {min(self.rooms)}
+        if rooms:
+            return replace(self, at="clock", rooms=rooms)
+        return Pass(self.order, "last", self.ver) if self.rest else None
+
+    def _last(self, world: World, store: Store) -> Moves:
+        return [remove_timer(self.order, self.ver)]
+
+    # -- answers -------------------------------------------------------------------------------------
+
+    def answered(self, world: World, request: Write, answer: Any) -> Process | None:
+        if self.at in ("unpaid", "last"):
+            return None
+        if self.at == "choice":
+            return Pass(self.order)
+        if self.at == "touch":
+            return self._touched()
+        return self._unit_answered(world, request, answer)
+
+    def _unit_answered(self, world: World, request: Write, answer: Any) -> Process | None:
+        if answer == GONE:
+            return self
+        if request.number.startswith("W10"):
+            return self._changed(world, request, answer)
+        if answer == DONE:
+            return self._next(world, written(request, self.seen), mine=True)
+        if request.number in ("W11", "W12", "W13", "W14") and world.without is Rule.DECIDE_ANEW:
+            return self._next(world, Unit())
+        return self._know(world, answer)
+
+    def _changed(self, world: World, request: Write, answer: Any) -> Process | None:
+        """The pass goes on with the new `ver`; whoever was in its way has set the timer."""
+        if world.without is Rule.ROOM_CHANGE_AGAINST_VER and isinstance(answer, Header):
+            return replace(self, ver=answer.ver, seen=Unit(request.args[3]))
+        if answer != DONE:
+            return None
+        if request.number == "W10 unit alone":
+            return replace(self, at="header_too", seen=Unit(request.args[3]))
+        if request.number == "W10 header alone":
+            return replace(self, at="unit", ver=self.ver + 1)
+        return replace(self, ver=self.ver + 1, seen=Unit(request.args[3]))
+
+    def _header_too(self, world: World, store: Store) -> Moves:
+        return [change_room_of_header(self.order, self.ver)]
+
+    def lost(self, request: Write) -> Process | None:
+        """Of a unit it is decided anew, by the next write; after any other lost answer the pass is over."""
+        if self.at == "choice":
+            return Pass(self.order)
+        return self if self.at == "unit" and not request.number.startswith("W10") else None
+
+
+def written(request: Write, seen: Unit | None) -> Unit:
+    """The unit after the pass's own write, as far as the pass goes by it."""
+    if request.number == "W7":
+        return Unit(request.args[2])
+    if request.number in ("W6", "W9"):
+        return Unit(ALLOCATED, timer=request.number == "W9")
+    return Unit("CANCELLED")
+
+
+def hints(world: World, store: Store) -> tuple[list[int], list[int]]:
+    """The cards that are there, and those that a worker may still try."""
+    return sorted(store.pool), [card for card in world.card_names if card not in store.pool]
+
+
+def cheapest(units: tuple[Unit, ...], header: Header) -> frozenset[int]:
+    """Which units end for what is owed: absent, waiting, unseen, shown; the highest number first."""
+    open_ = [number for number in range(len(units)) if number not in header.stop]
+    open_.sort(key=lambda number: (price(units[number]), -number))
+    return frozenset(open_[: header.owed])
+
+
+def price(unit: Unit) -> int:
+    if unit.state == ABSENT:
+        return 0
+    if unit.state in WAITING:
+        return 1
+    return {REVEALED: 3}.get(unit.state, 4 if unit.state in ENDED else 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Hands over what is allocated, then removes the header's timer if nothing else is to do."""
+
+    order: int
+    at: str = "header"
+    header: Header | None = None
+    units: tuple[Unit, ...] = ()
+
+    def moves(self, world: World, store: Store) -> Moves:
+        if self.at == "header":
+            header = store.headers[self.order]
+            seen = Header(header.ver, stop=header.stop, owed=header.owed)
+            return [Step("reads the header", Delivery(self.order, "units", seen) if header.paid else None)]
+        if self.at == "units":
+            units = tuple(unit._replace(fresh=False) for unit in store.units[self.order])
+            return [Step("reads the units", replace(self, at="hand over", units=units)._go_on(world))]
+        if self.at == "last":
+            return [remove_timer(self.order, self.header.ver)]
+        number = self._ready()
+        return [hand_over(self.order, number, self.units[number].card)]
+
+    def _ready(self) -> int | None:
+        units = enumerate(self.units)
+        return next((n for n, u in units if u.state == ALLOCATED and n not in self.header.stop), None)
+
+    def _go_on(self, world: World) -> Process | None:
+        if self._ready() is not None:
+            return self
+        return Delivery(self.order, "last", Header(self.header.ver)) if self._complete(world) else None
+
+    def _complete(self, world: World) -> bool:
+        waits = WAITING if world.without is Rule.DELIVERY_LOOKS else Nothing
+        return not self.header.owed and all(
+            unit.state in ENDED | waits or (unit.state in HANDED_OVER and number not in self.header.stop)
+            for number, unit in enumerate(self.units)
+        )
+
+    def answered(self, world: World, request: Write, answer: Any) -> Process | None:
+        if self.at == "last":
+            return None
+        number = request.args[1]
+        unit = Unit("DELIVERED", request.args[2]) if answer == DONE else answer._replace(fresh=False)
+        units = (*self.units[:number], unit, *self.units[number + 1 :])
+        return replace(self, units=units)._go_on(world)
+
+    def lost(self, request: Write) -> Process | None:
+        return None

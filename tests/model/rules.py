@@ -1,0 +1,35 @@
+"""The twelve rules of the order protocol, each a switch: without one the model goes wrong."""
+
+from enum import Enum
+
+
+class Rule(Enum):
+    """What a rule says, by its number; the model follows them all but the one its world is `without`."""
+
+    TIMER_WITH_PAYMENT = "1: the first payment sets the header's timer in the same write"
+    STOP_WITH_FACT = "2: a refund's fact and the header's stop are one transaction"
+    COUNTED_ONCE = "2a: a number of refunded pieces counts once, for it commits together with its fact"
+    STOP_STAYS = "3: the stop of an unpaid order stays on the header, to meet a later payment"
+    UNPAID_TIMER_GOES = "3: the timer of an unpaid order goes; it does not wait for a payment"
+    PAYMENT_UPDATES = "3: the first payment updates the header and never puts it"
+    TOMBSTONES = "4: a stopped unit that nobody wrote is put as ended"
+    DECIDE_ANEW = "5: an end that fails is decided anew from what is there"
+    TIMER_AGAINST_VER = "6: the header's timer goes only against the `ver` the pass began with"
+    CHOICE_FIRST = "7: which piece ends is committed before anything is moved"
+    EXPOSE_FIRST = "a card is shown only after it is committed that it is"
+    RETURN_UNSEEN = "only a card that was never shown returns to the pool"
+    TOUCH_AFTER_PARKING = "8: a room is touched after the unit is known to wait there"
+    CLOCK_AFTER_PARKING = "8: … by a clock that is taken after it"
+    TOUCH_FOR_OTHERS = "8: … and whoever parked the unit"
+    REMOVE_ONLY_STALE = "9: a room goes only when it was not touched for long"
+    ITEM_BEFORE_QUERY = "9: a room is read before its units are sought"
+    CLOCK_BEFORE_QUERY = "9: … and what is long is judged by a clock taken before they are sought"
+    REMOVE_UNTOUCHED = "9: a room goes only if nobody touched it since it was read"
+    TOUCH_FORWARD = "9: a touch never sets an earlier time"
+    ROOM_CHANGE_ONE_WRITE = "10: a change of room and the header's timer are one transaction"
+    ROOM_CHANGE_AGAINST_VER = "10: … against the `ver` the pass began with"
+    OWN_TIMER_SET = "11: a unit that waited gets a timer of its own together with its card"
+    OWN_TIMER_DROPPED = "11: who ends or hands over a unit drops its timer"
+    DELIVERY_LOOKS = "12: delivery leaves the header's timer while a unit waits"
+    HELD_MOVES_ON = "12: a pass leaves no unit of an approved order held"
+    APPROVAL_IS_WORK = "12: an approval sets the timer and raises `ver`"

@@ -1,0 +1,217 @@
+"""The runs: small worlds, each chosen so that certain writes meet in every order.
+
+`RUNS` are by name, as `python -m tests.model NAME` takes them.
+"""
+
+from tests.model.actors import (
+    Approval,
+    Buyer,
+    Clock,
+    Import,
+    Payment,
+    Refund,
+    Release,
+    Replacement,
+    RoomSweeper,
+)
+from tests.model.items import ALL, BACKORDER, ONE, SCHEDULED, World
+from tests.model.passing import Delivery, Pass
+from tests.model.search import Run
+
+BACK, PRE = RoomSweeper(BACKORDER), RoomSweeper(SCHEDULED)
+TWO_PASSES = (Pass(0),) * 2
+THREE_PASSES = (Pass(0),) * 3
+TWO_PARTIAL = (Refund(0, ONE, "first"), Refund(0, ONE, "second"))
+
+ALL_RUNS = (
+    Run(
+        "A1",
+        World((1,), cards=1),
+        (Payment(0), Payment(0, 2), Refund(0, ALL), Buyer(0), *TWO_PASSES),
+        "one unit, one card: two payments, full refund, a buyer who looks",
+    ),
+    Run(
+        "A2",
+        World((1,), cards=2),
+        (Payment(0), Refund(0, ALL), Buyer(0), *TWO_PASSES),
+        "one unit, two cards: payment, full refund, a buyer, whole sweeps between",
+        sweeps=True,
+    ),
+    Run(
+        "A3",
+        World((1,), cards=1),
+        (Payment(0), Refund(0, ALL), Buyer(0), *TWO_PASSES),
+        "as A1 with one payment and two faults",
+        faults=2,
+    ),
+    Run(
+        "B1",
+        World((1,), supply=1, ticks=1),
+        (Payment(0), Refund(0, ALL), Import(1), BACK, Clock(), *TWO_PASSES),
+        "one unit without stock: import, refund, the room swept, the index lags",
+    ),
+    Run(
+        "B2",
+        World((1, 1), paid=True, old_room=True),
+        (Pass(0), Pass(1), BACK, BACK, Clock()),
+        "two orders without stock, an old empty room, two room sweepers",
+    ),
+    Run(
+        "B3",
+        World((1,), supply=1, ticks=1),
+        (Payment(0), Import(1), BACK, Clock(), *TWO_PASSES),
+        "one unit without stock: import, the room swept, whole sweeps between",
+        sweeps=True,
+    ),
+    Run(
+        "B4",
+        World((1, 1), paid=True, old_room=True),
+        (Refund(0, ALL), Pass(0), Pass(0), Pass(1), BACK, Clock()),
+        "two orders without stock, an old room, refund of one",
+    ),
+    Run(
+        "B5",
+        World((1,), supply=1, paid=True, ticks=1),
+        (Refund(0, ALL), Import(1), BACK, Clock(), *TWO_PASSES),
+        "as B1, paid before, two faults",
+        faults=2,
+    ),
+    Run(
+        "C1",
+        World((2,), cards=1, supply=1, paid=True),
+        (Refund(0, ONE), Import(2), Buyer(0), *TWO_PASSES),
+        "two units, one card and another to come: partial refund, a buyer",
+    ),
+    Run(
+        "C2",
+        World((2,), cards=2, paid=True),
+        (Refund(0, ONE, "part"), Refund(0, ALL, "whole"), *TWO_PASSES),
+        "two units, two cards: partial and full refund",
+    ),
+    Run(
+        "C3",
+        World((2,), cards=1),
+        (Payment(0), *TWO_PARTIAL, *TWO_PASSES),
+        "two units, one card: payment, two partial refunds",
+    ),
+    Run(
+        "C4",
+        World((2,), cards=1, paid=True),
+        (Refund(0, ONE), *THREE_PASSES),
+        "two units, one card: partial refund, three passes",
+    ),
+    Run(
+        "C5",
+        World((2,), cards=1, paid=True),
+        (Refund(0, ONE), Buyer(0), *TWO_PASSES),
+        "two units, one card: partial refund, a buyer, two faults",
+        faults=2,
+    ),
+    Run(
+        "C6",
+        World((2,), cards=2, paid=True),
+        (Refund(0, 0, "named"), Refund(0, ONE, "part"), Buyer(0), *TWO_PASSES),
+        "two units, two cards: one refunded by name, one by number, a buyer",
+    ),
+    Run(
+        "D1",
+        World((1, 1), cards=1, paid=True, ticks=1),
+        (Refund(0, ALL), Buyer(0), BACK, Clock(), *TWO_PASSES, Pass(1)),
+        "two orders, one card: refund of one, a buyer, the room swept",
+    ),
+    Run(
+        "D2",
+        World((1, 1), cards=2, paid=True),
+        (Refund(0, ALL), Buyer(0), *TWO_PASSES, Pass(1)),
+        "two orders, two cards: refund of one, a buyer, whole sweeps between",
+        sweeps=True,
+    ),
+    Run(
+        "D3",
+        World((2, 1), cards=2, paid=True),
+        (Refund(0, ALL), *TWO_PASSES, Pass(1)),
+        "an order of two against an order of one, two cards: refund of the larger",
+    ),
+    Run(
+        "E1",
+        World((1,), cards=1, presale=True, ticks=1),
+        (Payment(0), Refund(0, ALL), PRE, Clock(), Release(), *TWO_PASSES),
+        "presale, one card: payment, refund, the room swept",
+    ),
+    Run(
+        "E2",
+        World((1,), supply=1, presale=True, paid=True, ticks=1),
+        (Import(1), PRE, BACK, Clock(), Release(), *TWO_PASSES),
+        "presale sold short: import, both rooms swept",
+    ),
+    Run(
+        "E3",
+        World((1,), supply=1, presale=True, paid=True),
+        (Refund(0, ALL), Import(1), Release(), *THREE_PASSES),
+        "presale: three passes, refund, import",
+    ),
+    Run(
+        "F1",
+        World((1,), cards=1, held=True, ticks=1),
+        (Payment(0), Approval(0), Refund(0, ALL), BACK, Clock(), *TWO_PASSES),
+        "held: approval, payment, refund, the room swept",
+    ),
+    Run(
+        "F2",
+        World((1,), cards=1, held=True, presale=True, paid=True),
+        (Approval(0), Refund(0, ALL), Release(), *TWO_PASSES),
+        "held and presale: approval, refund",
+    ),
+    Run(
+        "G1",
+        World((1,), cards=1),
+        (Payment(0), Refund(0, ALL), Buyer(0), *TWO_PASSES, Delivery(0)),
+        "handing over: payment, refund, a buyer",
+    ),
+    Run(
+        "G2",
+        World((2,), cards=1, supply=1, paid=True),
+        (Refund(0, ONE), Import(2), Pass(0), Delivery(0), Delivery(0)),
+        "handing over, two units: import, partial refund, two deliveries",
+    ),
+    Run(
+        "H1",
+        World((1,), supply=1, paid=True),
+        (Refund(0, ALL), Import(1), *TWO_PASSES, Delivery(0)),
+        "wait, then import, then handing over; refund",
+    ),
+    Run(
+        "H2",
+        World((1,), cards=2, delivered=True, paid=True),
+        (Refund(0, ALL), Buyer(0), Buyer(0), Replacement(0), *TWO_PASSES, Delivery(0)),
+        "replacement against refund, two buyers' looks",
+    ),
+    Run(
+        "X1",
+        World((2, 1), cards=1, supply=1, paid=True, ticks=1),
+        (Refund(0, ONE), Buyer(0), Import(2), BACK, Clock(), *TWO_PASSES, Pass(1)),
+        "orders of two and one, one card and another to come: partial refund, a buyer, the room swept",
+    ),
+    Run(
+        "X2",
+        World((1,), cards=2, paid=True),
+        (Refund(0, ALL), Buyer(0), Buyer(0), *THREE_PASSES),
+        "one unit, two cards: three passes, refund, two looks, two faults",
+        faults=2,
+    ),
+    Run(
+        "X3",
+        World((1, 1), supply=1, paid=True),
+        (Refund(0, ALL), Import(1), Buyer(0), *TWO_PASSES, Pass(1), Delivery(0)),
+        "two orders, handing over: import, refund, a buyer, whole sweeps between",
+        sweeps=True,
+    ),
+    Run(
+        "X4",
+        World((1,), supply=1, held=True, presale=True, paid=True),
+        (Approval(0), Refund(0, ALL), Import(1), Release(), *TWO_PASSES, Delivery(0)),
+        "held, presale, handing over: import, refund",
+    ),
+)
+
+RUNS = {run.name: run for run in ALL_RUNS}

@@ -1,0 +1,67 @@
+"""The sweeper left alone: what becomes of a store when every process is dead and every message lost."""
+
+from collections.abc import Iterator
+
+from tests.model.actors import settled_index
+from tests.model.items import BACKORDER, ROOMS, Store, World
+from tests.model.passing import Delivery, Pass
+from tests.model.process import Process, Step
+from tests.model.writes import apply
+
+ROUNDS, STEPS = 20, 200
+
+
+class Restless(Exception):
+    """The sweeper found something to do again and again."""
+
+
+def sweep(world: World, store: Store, *, late: bool) -> Store:
+    """Let the sweeper run until it finds nothing to do. `late`: so long after that every room is stale."""
+    if late:
+        store = settled_index(store)
+    for _ in range(ROUNDS):
+        before = store
+        for process in due(world, store):
+            store = alone(world, store, process)
+        store = remove_rooms(store, late=late)
+        if store == before:
+            return store
+    raise Restless
+
+
+def due(world: World, store: Store) -> Iterator[Process]:
+    """Whom the timers ask for: of headers pass and delivery, of units delivery, of open rooms passes."""
+    for order, (header, units) in enumerate(zip(store.headers, store.units, strict=True)):
+        waits = {unit.state for unit in units}
+        open_ = any(room in waits and store.room(room) is not None and opens(store, room) for room in ROOMS)
+        if header.timer or open_:
+            yield Pass(order)
+        if header.timer or any(unit.timer for unit in units):
+            yield Delivery(order)
+
+
+def opens(store: Store, room: str) -> bool:
+    return room == BACKORDER or store.open
+
+
+def alone(world: World, store: Store, process: Process | None) -> Store:
+    """Run one process to its end, doing what is best with the world as it is."""
+    for _ in range(STEPS):
+        if process is None:
+            return store
+        move = process.moves(world, store)[0]
+        if isinstance(move, Step):
+            process, store = move.after, move.store or store
+        else:
+            store, answer = apply(world, store, move)
+            process = process.answered(world, move, answer)
+    raise Restless
+
+
+def remove_rooms(store: Store, *, late: bool) -> Store:
+    for room in ROOMS:
+        touched_at = store.room(room)
+        waits = any(unit.state == room for units in store.units for unit in units)
+        if touched_at is not None and not waits and (late or touched_at < store.now):
+            store = store.with_room(room, None)
+    return store

@@ -1,0 +1,27 @@
+"""The model and docs/protocol.md name the same writes, and the model really makes each of them."""
+
+import re
+from pathlib import Path
+
+from tests.model.runs import RUNS
+from tests.model.search import Search
+from tests.model.writes import WRITES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+ORDERS = {f"W{number}" for number in range(1, 21)}
+"""The writes of an order's life. The others bring and take stock in ways that differ for no order."""
+
+
+def test_every_write_of_the_model_is_in_the_table():
+    named = set(re.findall(r"^\| (W\d+) ", PAGE, re.MULTILINE))
+    assert {number.split(" ")[0] for number in WRITES} <= named
+
+
+def test_every_write_of_an_order_is_in_the_model():
+    assert set(WRITES) >= ORDERS
+
+
+def test_every_write_commits_in_some_run():
+    runs = ("A1", "B1", "C3", "E1", "F1", "H1", "H2")
+    committed = set().union(*(Search(RUNS[name]).go().committed for name in runs))
+    assert committed == ORDERS
