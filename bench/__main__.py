@@ -22,6 +22,7 @@ SECTIONS = {
     "outbound": "Events to merchants' endpoints, one worker",
     "api": "Every GET of the API and its main POSTs under 32 clients",
     "race": "Buyers fighting for too few cards",
+    "scale": "Thousands of orders a second on one product, simulated",
     "imports": "Importing cards",
     "reports": "Reports over a million lines",
     "import_million": "Importing a million cards",
