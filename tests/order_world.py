@@ -544,7 +544,7 @@ class World:
         view = self.catalogue.view()
         store = Through(self.store, gate, lambda *call: self._watch(view, *call))
         self.seed += 1
-        picker = Picker(self.store, Random(self.seed), self.clock)
+        picker = Picker(self.store, Random(self.seed), self.clock, sleep=lambda seconds: None)
         return Allocator(store, view, picker, Restocks(self.restocks), self.clock)
 
     def pool(self, sku):

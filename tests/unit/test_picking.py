@@ -12,7 +12,7 @@ from cardcourier.domain.protocol import Lost, MarkerLost, Pool
 from cardcourier.domain.states import State
 from cardcourier.domain.stock import NEVER, Marker, bucket_of
 from cardcourier.errors import Unavailable
-from cardcourier.services.picking import ATTEMPTS, PAGE, PATIENCE, Picker, SoldOut
+from cardcourier.services.picking import ATTEMPTS, FIRST_WAIT, MOST_WAIT, PAGE, PATIENCE, Picker, SoldOut
 
 NOON = 1_790_000_000_000
 DAY = 86_400_000
@@ -63,15 +63,22 @@ class FakePools:
 
 
 class Clock:
+    """A clock that waiting moves on."""
+
     def __init__(self):
-        self.now = NOON
+        self.now, self.waited = NOON, []
 
     def __call__(self):
-        return self.now
+        return int(self.now)
+
+    def sleep(self, seconds):
+        self.waited.append(seconds * 1000)
+        self.now += seconds * 1000
 
 
 def picker_of(pools, seed=1, clock=None):
-    return Picker(pools, Random(seed), clock or Clock())
+    clock = clock or Clock()
+    return Picker(pools, Random(seed), clock, clock.sleep)
 
 
 def drained(picker, pools, pool=POOL):
@@ -202,6 +209,38 @@ def test_endless_contest_is_given_up_and_is_not_called_sold_out():
         picker_of(pools).pick(POOL, lambda found: tries.append(found) or MarkerLost(gone=False))
 
     assert len(tries) == ATTEMPTS
+
+
+@given(st.integers(0, 10**6))
+def test_a_busy_table_is_waited_for_ever_longer_and_at_random(seed):
+    clock, refused = Clock(), MarkerLost(gone=False, busy=True)
+    with pytest.raises(Unavailable, match="pool_busy"):
+        picker_of(FakePools([marker(1)]), seed, clock).pick(POOL, lambda found: refused)
+
+    limits = [min(MOST_WAIT, FIRST_WAIT * 2**n) for n in range(ATTEMPTS)]
+    assert all(waited < limit for waited, limit in zip(clock.waited, limits, strict=False))
+    assert len(clock.waited) == ATTEMPTS or sum(clock.waited) > PATIENCE
+    assert len(set(clock.waited)) > len(clock.waited) // 2
+
+
+def test_only_a_busy_table_is_waited_for():
+    clock, pools = Clock(), FakePools([marker(n) for n in range(3)])
+    answers = [MarkerLost(gone=True), MarkerLost(gone=False)]
+    picker_of(pools, clock=clock).pick(POOL, lambda found: answers.pop() if answers else pools.take(found))
+    assert clock.waited == []
+
+
+def test_after_a_refusal_another_shard_may_be_tried():
+    """A page lies on one shard, and one busy partition shall not keep a buyer from the others."""
+    pools = FakePools([marker(n, n % 4) for n in range(800)])
+    offered = []
+
+    def shard_is_busy(found):
+        offered.append(found.shard)
+        return MarkerLost(gone=False, busy=True) if found.shard == offered[0] else pools.take(found)
+
+    assert picker_of(pools).pick(WIDE, shard_is_busy).card
+    assert offered[-1] != offered[0] and len(offered) < ATTEMPTS
 
 
 def test_patience_ends_even_before_the_attempts_do():

@@ -34,6 +34,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class MarkerLost:
-    """Somebody else took this card (`gone`), or is taking it now: try another one."""
+    """Somebody else took this card (`gone`), or is taking it now: try another one.
+
+    `busy` is the table, which took nothing from us or did not say: try another one in a moment.
+    """
 
     gone: bool
+    busy: bool = False

@@ -310,7 +310,7 @@ class _Pass:
             except Unavailable:
                 # It may have happened. If it has, the unit shows it; if not, another card will do.
                 now = self.tools.orders.unit(unit.key, unit.line, unit.n)
-                return Lost(now) if now is not None and not now.waiting else MarkerLost(gone=False)
+                return Lost(now) if now is not None and not now.waiting else MarkerLost(gone=False, busy=True)
 
         return self.tools.picker.pick(pool, offer)
 

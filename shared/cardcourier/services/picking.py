@@ -1,9 +1,11 @@
 """Take one sellable card out of a pool, without queueing behind anybody.
 
 A conflict or a missing marker means that somebody else has this card: go on to another one, never
-wait for it. Reaching at random keeps buyers out of each other's way.
+wait for it. Reaching at random keeps buyers out of each other's way. Only a busy table is waited for, ever
+longer and at random: asked again at once, it would be kept busy by those whom it turned away.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +22,9 @@ from cardcourier.errors import Unavailable
 PAGE = 25
 ATTEMPTS = 12
 PATIENCE = 3_000
+FIRST_WAIT, MOST_WAIT = 20, 640
+"""Milliseconds that are waited at most for a busy table: after its first refusal, and after many."""
+
 BUCKET_FOR = 60_000
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -47,6 +52,7 @@ class Picker:
     markers: Markers
     random: Random
     clock: Callable[[], int]
+    sleep: Callable[[float], None] = time.sleep
     _hints: dict[Pool, Hints] = field(default_factory=dict)
     _buckets: dict[tuple[Pool, int], tuple[str, int]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -57,7 +63,7 @@ class Picker:
         `instead_of` is a card that does not work, and none of its uses will do.
         Raises SoldOut when the pool is proven empty, Unavailable when every candidate was contested.
         """
-        started = self.clock()
+        started, refusals = self.clock(), 0
         for _ in range(ATTEMPTS):
             if self.clock() - started > PATIENCE:
                 break
@@ -67,9 +73,12 @@ class Picker:
             outcome = take(marker)
             if not isinstance(outcome, MarkerLost):
                 return outcome
-            if outcome.gone:
+            if outcome.gone or outcome.busy:
                 with self._lock:
                     self._of(pool).drop()
+            if outcome.busy:
+                self.sleep(self.random.randrange(min(MOST_WAIT, FIRST_WAIT << refusals)) / 1000)
+                refusals += 1
         raise Unavailable("pool_busy", f"Too many buyers at once for {pool.sku}; the order is tried again.")
 
     def _candidate(self, pool: Pool) -> Marker:

@@ -78,7 +78,11 @@ class Replacer:
                 return self.orders.replace(seen, unit, marker, pool, actor)
             except Unavailable:
                 now = self.orders.unit(seen.key, seen.line, seen.n)
-                return Lost(now) if now is not None and now.card != seen.card else MarkerLost(gone=False)
+                return (
+                    Lost(now)
+                    if now is not None and now.card != seen.card
+                    else MarkerLost(gone=False, busy=True)
+                )
 
         try:
             if pool is None:
