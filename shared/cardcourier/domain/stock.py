@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 NEVER = "9999"
+FIRST = "0"
+"""Sorts before every bucket. A key is never compared with an empty text: the table refuses that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

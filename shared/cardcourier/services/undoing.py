@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from cardcourier.domain.catalogue import Job, Product
 from cardcourier.domain.imports import Chunk, Gone, batch_of, rate_of
 from cardcourier.domain.protocol import Actor, Pool
-from cardcourier.domain.stock import Marker
+from cardcourier.domain.stock import FIRST, Marker
 from cardcourier.services.allocating import pool_of
 from cardcourier.services.import_steps import Steps
 from cardcourier.services.pacing import Pace
@@ -25,7 +25,6 @@ from cardcourier.services.patience import Patience
 
 LOT = 50
 WORKERS = 4
-FIRST = "0"
 UNDOING = frozenset({"undoing"})
 Thing = TypeVar("Thing")
 

@@ -55,10 +55,12 @@ class AuditTable:
         self, tenant: str, since: int, until: int, before: str | None
     ) -> Iterator[tuple[str, AuditLine]]:
         """Lines of [since, until) with their places, the newest first, from behind the place `before` on."""
-        sk, last = AuditRecord.sk, before or f"{until:013d}"
+        sk, first, last = AuditRecord.sk, f"{since:013d}", before or f"{until:013d}"
+        if last < first:
+            return
         moment = int(last[:13])
         while (month := _pk(tenant, moment)) >= _pk(tenant, since):
-            condition = (AuditRecord.pk == month) & sk.between(f"{since:013d}", last)
+            condition = (AuditRecord.pk == month) & sk.between(first, last)
             for item in self.table.query(condition, ScanIndexForward=False):
                 record = AuditRecord.from_raw_data(item)
                 if record.sk != last:

@@ -8,7 +8,7 @@ from cardcourier.adapters.tables.records import MarkerRecord, marker_of
 from cardcourier.adapters.tables.writes import Table
 from cardcourier.domain.cards import base_of
 from cardcourier.domain.protocol import Pool
-from cardcourier.domain.stock import Marker
+from cardcourier.domain.stock import FIRST, Marker
 
 LAST = "~"
 
@@ -42,7 +42,7 @@ class PoolsTable:
 
     def cards(self, pool: Pool) -> int:
         """How many cards the markers are uses of."""
-        markers = (m for shard in range(pool.shards) for m in self.every(pool, shard, ""))
+        markers = (m for shard in range(pool.shards) for m in self.every(pool, shard, FIRST))
         return len({base_of(marker.card) for marker in markers})
 
     def _count(self, pool: Pool, shard: int, limit: int | None) -> int:

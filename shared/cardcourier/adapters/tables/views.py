@@ -126,6 +126,8 @@ class ViewsTable:
     def oldest(self, tenant: str, after: str, until: int) -> Iterator[OrderRow]:
         """Order rows from behind the sort key `after` on, oldest first, up to `until` (epoch ms)."""
         last = f"{until:013d}"
+        if last < after:
+            return
         for day in days_between(int(after[:13]), until):
             lanes = [
                 self.table.query(
