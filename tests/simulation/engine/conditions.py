@@ -7,16 +7,16 @@ from functools import lru_cache
 from typing import Any
 
 from tests.simulation.engine.errors import invalid
-from tests.simulation.engine.syntax import Node, Path, Reader
+from tests.simulation.engine.syntax import Node, Reader
 from tests.simulation.engine.values import RANKED, SETS, Value, kind_of, rank
 
 Item = Mapping[str, Value]
 Values = Mapping[str, Value]
+Demands = tuple[tuple[str, frozenset[str]], ...]
 Test = Callable[[Item, Values], bool]
 Operand = Callable[[Item, Values], Value | None]
 
 _ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_TYPES = frozenset(("S", "N", "B", "BOOL", "NULL", "L", "M", *SETS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,13 @@ class Condition:
     tops: frozenset[str]
     names: frozenset[str]
     values: frozenset[str]
-    demands: tuple[tuple[str, frozenset[str]], ...]
+    demands: Demands
 
-    def check(self, values: Values) -> None:
-        for name, kinds in self.demands:
-            if kind_of(values[name]) not in kinds:
-                raise invalid(f"Invalid expression: Incorrect operand type for operator or function, {name}")
+
+def check(demands: Demands, values: Values) -> None:
+    for name, kinds in demands:
+        if kind_of(values[name]) not in kinds:
+            raise invalid(f"Invalid expression: Incorrect operand type for operator or function, {name}")
 
 
 @lru_cache(maxsize=4096)
@@ -48,7 +49,7 @@ def condition(text: str, names: tuple[tuple[str, str], ...]) -> Condition:
 
 def _tops(node: Node) -> Iterator[str]:
     if node[0] == "path":
-        yield node[1][0]
+        yield node[1]
     elif node[0] == "in":
         for part in (node[1], *node[2]):
             yield from _tops(part)
@@ -62,47 +63,17 @@ def _demands(node: Node) -> Iterator[tuple[str, frozenset[str]]]:
     if kind in ("and", "or", "not"):
         for part in node[1:]:
             yield from _demands(part)
-    elif kind in _ORDERS or kind == "between":
+    elif kind in _ORDERS:
         yield from ((part[1], RANKED) for part in node[1:] if part[0] == "value")
     elif kind == "begins_with":
         yield from ((part[1], frozenset("SB")) for part in node[1:] if part[0] == "value")
-    elif kind == "attribute_type":
-        yield node[2][1], frozenset("S")
-
-
-def get(item: Item, path: Path) -> Value | None:
-    """What lies at a path, if anything."""
-    found: Value | None = item.get(path[0])  # type: ignore[arg-type]
-    for step in path[1:]:
-        if found is None:
-            return None
-        inside = found.get("M" if isinstance(step, str) else "L")
-        if inside is None or (isinstance(step, int) and step >= len(inside)):
-            return None
-        found = inside.get(step) if isinstance(step, str) else inside[step]
-    return found
 
 
 def operand(node: Node) -> Operand:
     kind, what = node
     if kind == "value":
         return lambda item, values: values[what]
-    if kind == "size":
-        inner = operand(what)
-        return lambda item, values: _size(inner(item, values))
-    if len(what) == 1:
-        name = what[0]
-        return lambda item, values: item.get(name)
-    return lambda item, values: get(item, what)
-
-
-def _size(value: Value | None) -> Value | None:
-    if value is None:
-        return None
-    ((kind, held),) = value.items()
-    if kind in ("N", "BOOL", "NULL"):
-        raise invalid("Invalid expression: Incorrect operand type for operator or function: size")
-    return {"N": str(len(held.encode() if kind == "S" else held))}
+    return lambda item, values: item.get(what)
 
 
 def _test(node: Node) -> Test:
@@ -121,16 +92,12 @@ def _test(node: Node) -> Test:
     if kind in ("=", "<>"):
         return _same(operands[0], operands[1], kind == "=")
     if kind == "between":
-        value, low, high = operands
-        return lambda item, values: (
-            _compare(operator.le, low(item, values), value(item, values))
-            and _compare(operator.le, value(item, values), high(item, values))
-        )
+        raise NotImplementedError("BETWEEN in a condition that is not on keys")
     left, right = operands
     if kind in _ORDERS:
         compare = _ORDERS[kind]
         return lambda item, values: _compare(compare, left(item, values), right(item, values))
-    compare_words = {"begins_with": _begins, "contains": _contains, "attribute_type": _is_type}[kind]
+    compare_words = {"begins_with": _begins, "contains": _contains}[kind]
     return lambda item, values: compare_words(left(item, values), right(item, values))
 
 
@@ -184,9 +151,3 @@ def _contains(value: Value | None, part: Value | None) -> bool:
     if kind in SETS:
         return part_kind == kind[0] and wanted in held
     return kind in ("S", "B") and kind == part_kind and wanted in held
-
-
-def _is_type(value: Value | None, wanted: Value | None) -> bool:
-    if wanted is None or wanted.get("S") not in _TYPES:
-        raise invalid("Invalid expression: Invalid attribute type name found")
-    return value is not None and kind_of(value) == wanted["S"]

@@ -18,7 +18,6 @@ from tests.simulation.engine.schema import Key
 from tests.simulation.engine.store import Store
 from tests.simulation.engine.tables import Table
 from tests.simulation.engine.writes import (
-    OPTIONS,
     Request,
     Write,
     need_all_used,
@@ -71,16 +70,15 @@ def delete_item(store: Store, request: Request) -> Answer:
 
 
 def update_item(store: Store, request: Request) -> Answer:
-    return _write(store, "UpdateItem", "Update", request)
-
-
-def _write(store: Store, operation: str, verb: str, request: Request) -> Answer:
-    known(request, OPTIONS[verb] | {"ReturnValues"}, operation)
     returning = request.get("ReturnValues", "NONE")
-    write = write_of(
-        store.tables, verb, {name: told for name, told in request.items() if name != "ReturnValues"}
-    )
-    _need_returnable(returning, verb, write)
+    if returning not in ("NONE", "ALL_NEW", "UPDATED_NEW"):
+        raise NotImplementedError(f"UpdateItem that returns {returning}")
+    rest = {name: told for name, told in request.items() if name != "ReturnValues"}
+    return _write(store, "UpdateItem", "Update", rest, returning)
+
+
+def _write(store: Store, operation: str, verb: str, request: Request, returning: str = "NONE") -> Answer:
+    write = write_of(store.tables, verb, request)
     if write.place in store.held:
         raise refusal("TransactionConflictException", operation, CONFLICT)
     _need_calm(store, operation, write.table, write.key[0])
@@ -91,28 +89,16 @@ def _write(store: Store, operation: str, verb: str, request: Request) -> Answer:
     assert write.made is not None
     new = write.made(old)
     store.commit([(write.table, write.key, old, new)])
-    return _returned(returning, write, old, new)
+    return _returned(returning, write, new)
 
 
-def _need_returnable(returning: str, verb: str, write: Write) -> None:
-    if returning not in ("NONE", "ALL_OLD") and verb != "Update":
-        raise invalid("Return values set to invalid value")
-    if returning not in ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"):
-        raise invalid("Return values set to invalid value")
-    if returning.startswith("UPDATED") and write.update is not None and write.update.nested:
-        raise NotImplementedError(f"{returning} of parts of attributes")
-
-
-def _returned(returning: str, write: Write, old: Stored | None, new: Stored | None) -> Answer:
-    if returning == "NONE":
+def _returned(returning: str, write: Write, new: Stored | None) -> Answer:
+    if returning == "NONE" or new is None:
         return {}
-    item = new if returning.endswith("NEW") else old
-    if item is None:
-        return {}
-    if returning.startswith("ALL"):
-        return {"Attributes": dict(item)}
+    if returning == "ALL_NEW":
+        return {"Attributes": dict(new)}
     touched = write.update.tops if write.update is not None else ()
-    found = {name: item[name] for name in touched if name in item}
+    found = {name: new[name] for name in touched if name in new}
     return {"Attributes": found} if found else {}
 
 

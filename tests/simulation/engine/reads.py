@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
-from tests.simulation.engine.conditions import Condition, condition
+from tests.simulation.engine.conditions import Condition, check, condition
 from tests.simulation.engine.errors import invalid, known
 from tests.simulation.engine.indexes import Index
 from tests.simulation.engine.items import Stored
@@ -63,7 +63,7 @@ def _key_condition(text: str, names: tuple[tuple[str, str], ...], hash: str, ran
     node = reader.condition()
     reader.end()
     parts = [node] if node[0] != "and" else [*node[1:]]
-    on_hash = [part for part in parts if part[0] == "=" and part[1] == ("path", (hash,))]
+    on_hash = [part for part in parts if part[0] == "=" and part[1] == ("path", hash)]
     on_range = [part for part in parts if part not in on_hash]
     if len(on_hash) != 1 or len(on_range) > 1:
         raise invalid(f"Query condition missed key schema element: {hash}")
@@ -73,7 +73,7 @@ def _key_condition(text: str, names: tuple[tuple[str, str], ...], hash: str, ran
 
 def _on_range(node: Node, range: str) -> tuple[str, tuple[str, ...]]:
     kind, path, *bounds = node
-    if kind not in ("=", "<", "<=", ">", ">=", "between", "begins_with") or path != ("path", (range,)):
+    if kind not in ("=", "<", "<=", ">", ">=", "between", "begins_with") or path != ("path", range):
         raise invalid(f"Query condition missed key schema element: {range}")
     return kind, tuple(value for _, value in bounds)
 
@@ -81,11 +81,8 @@ def _on_range(node: Node, range: str) -> tuple[str, tuple[str, ...]]:
 @lru_cache(maxsize=1024)
 def projection(text: str, names: tuple[tuple[str, str], ...]) -> Projection:
     reader = Reader(text, dict(names))
-    paths = reader.listed(reader.path)
+    tops = tuple(reader.listed(reader.path))
     reader.end()
-    if any(len(path) > 1 for path in paths):
-        raise NotImplementedError(f"a projection of parts of attributes: {text}")
-    tops = tuple(str(path[0]) for path in paths)
     if len(set(tops)) != len(tops):
         raise invalid("Invalid ProjectionExpression: Two document paths overlap with each other;")
     return Projection(tops, frozenset(reader.names))
@@ -111,15 +108,18 @@ def query(tables: Mapping[str, Table], request: Request) -> Reading:
     keys = _key_condition(request["KeyConditionExpression"], names, source.key.hash, source.key.range)
     kept, shown, more = _told(request, names, values, source.key.names)
     need_all_used(names, values, keys, *more)
-    if source.key.hash_type not in values[keys.pk]:
-        raise invalid("One or more parameter values were invalid: Condition parameter type does not match")
+    _need_key(source.key.hash_type, values[keys.pk])
+    for name in keys.bounds:
+        _need_key(source.key.range_type, values[name])
     pk, forward = rank(values[keys.pk]), request.get("ScanIndexForward", True)
 
     def serve() -> dict[str, Any]:
         places = source.places(pk, consistent)
         low, high = _range(source, places, keys, values)
         if start := request.get("ExclusiveStartKey"):
-            after = source.place_of(start)[1]
+            of, after = source.place_of(start)
+            if of != pk or not _within(source, after, keys, values):
+                raise invalid("The provided starting key is outside query boundaries")
             low = max(low, bisect_right(places, after)) if forward else low
             high = high if forward else min(high, bisect_left(places, after))
         chosen = places[low:high] if forward else places[low:high][::-1]
@@ -144,6 +144,13 @@ def scan(tables: Mapping[str, Table], request: Request) -> Reading:
         return _page(source, items, request, kept, shown)
 
     return Reading(table, request.get("IndexName", ""), None, serve)
+
+
+def _need_key(kind: str, value: Value) -> None:
+    if kind not in value:
+        raise invalid("One or more parameter values were invalid: Condition parameter type does not match")
+    if value[kind] in ("", b""):
+        raise invalid("The AttributeValue for a key attribute cannot contain an empty string value")
 
 
 def _everything(source: Source, after: Any, consistent: bool) -> Iterator[tuple[Any, Any]]:
@@ -185,7 +192,7 @@ def _told(
         found = wanted
         if unfit := found.tops.intersection(keys):
             raise invalid(f"Filter Expression can only contain non-primary key attributes: {sorted(unfit)}")
-        found.check(values)
+        check(found.demands, values)
         kept = lambda item: found.test(item, values)  # noqa: E731
     return kept, shown, [one for one in (wanted, shown) if one is not None]
 
@@ -196,10 +203,7 @@ def _range(
     """Which stretch of the places the condition on the range key means."""
     if not keys.kind:
         return 0, len(places)
-    given = [values[name] for name in keys.bounds]
-    if any(source.key.range_type not in value for value in given):
-        raise invalid("One or more parameter values were invalid: Condition parameter type does not match")
-    by, bounds = source.ordered_by, [rank(value) for value in given]
+    by, bounds = source.ordered_by, [rank(values[name]) for name in keys.bounds]
     first = bounds[0]
     if keys.kind == "between" and first > bounds[1]:
         raise invalid("The BETWEEN operator requires upper bound to be greater than or equal to lower bound")
@@ -218,6 +222,11 @@ def _range(
         ">": (behind, len(places)),
         ">=": (low, len(places)),
     }[keys.kind]
+
+
+def _within(source: Source, place: Any, keys: KeyCondition, values: Mapping[str, Value]) -> bool:
+    """Whether a place satisfies the condition on the range key."""
+    return _range(source, [place], keys, values) == (0, 1)
 
 
 def _page(

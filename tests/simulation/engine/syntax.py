@@ -1,7 +1,7 @@
 """Expressions read into trees, once for each text.
 
-A path is a tuple of names and list positions; other nodes are tuples that begin with what they are:
-("value", ":v"), ("path", path), ("size", operand), and one per operator or function, in small letters.
+A node is a tuple that begins with what it is: ("path", name), ("value", ":v"), and one per operator or
+function, in small letters. Paths lead to whole attributes; the product asks for no parts of them.
 """
 
 import re
@@ -11,7 +11,6 @@ from typing import Any
 
 from tests.simulation.engine.errors import invalid
 
-Path = tuple[str | int, ...]
 Node = tuple[Any, ...]
 
 _TOKEN = re.compile(r"\s*(?:([#:]?[A-Za-z0-9_]+)|(<>|<=|>=|[=<>(),.\[\]+-]))")
@@ -19,7 +18,6 @@ _COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 _FUNCTIONS = {
     "attribute_exists": 1,
     "attribute_not_exists": 1,
-    "attribute_type": 2,
     "begins_with": 2,
     "contains": 2,
 }
@@ -79,18 +77,10 @@ class Reader:
 
     # -- paths and operands -------------------------------------------------------------------------------
 
-    def path(self) -> Path:
-        steps: list[str | int] = [self._name()]
-        while self.next in (".", "["):
-            if self.take() == ".":
-                steps.append(self._name())
-            else:
-                steps.append(int(self.take()))
-                self.expect("]")
-        return tuple(steps)
-
-    def _name(self) -> str:
+    def path(self) -> str:
         token = self.take()
+        if self.next in (".", "["):
+            raise NotImplementedError(f"a part of an attribute: {self.text}")
         if token[0] == "#":
             if token not in self.given:
                 raise invalid(f"An expression attribute name used in expression is not defined: {token}")
@@ -104,11 +94,6 @@ class Reader:
         if self.next[:1] == ":":
             self.values.add(self.next)
             return ("value", self.take())
-        if self.skip("SIZE"):
-            self.expect("(")
-            path = self.path()
-            self.expect(")")
-            return ("size", ("path", path))
         return ("path", self.path())
 
     # -- conditions ---------------------------------------------------------------------------------------
@@ -147,7 +132,12 @@ class Reader:
         comparison = self.take()
         if comparison not in _COMPARISONS:
             raise invalid(f"Invalid expression: Syntax error near {comparison!r} in {self.text}")
-        return (comparison, left, self.operand())
+        right = self.operand()
+        if (left[0], right[0]) != ("path", "value"):
+            raise NotImplementedError(
+                f"a comparison of other things than an attribute and a value: {self.text}"
+            )
+        return (comparison, left, right)
 
     def _function(self) -> Node:
         name = self.take()
@@ -161,7 +151,7 @@ class Reader:
     # -- updates ------------------------------------------------------------------------------------------
 
     def update(self) -> list[Node]:
-        """Actions: ("set", path, node), ("remove", path), ("add" or "delete", path, value)."""
+        """Actions: ("set", name, node), ("remove", name), ("add" or "delete", name, value)."""
         readers = {"SET": self._set, "REMOVE": self._remove, "ADD": self._add, "DELETE": self._delete}
         actions: list[Node] = []
         seen: set[str] = set()

@@ -3,28 +3,26 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any
 
-from tests.simulation.engine.conditions import Item, Operand, Values, get, operand
+from tests.simulation.engine.conditions import Demands, Item, Operand, Values, operand
 from tests.simulation.engine.errors import invalid
-from tests.simulation.engine.syntax import Node, Path, Reader
+from tests.simulation.engine.syntax import Node, Reader
 from tests.simulation.engine.values import SETS, Value, kept, kind_of, total
 
 WRONG_TYPE = "An operand in the update expression has an incorrect data type"
-NO_PLACE = "The document path provided in the update expression is invalid for update"
+_OPERANDS = {"add": frozenset(("N", *SETS)), "delete": frozenset(SETS)}
 Action = Callable[[Item, Values, dict[str, Value]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`tops` are the attributes it touches."""
+    """`tops` are the attributes it touches; `demands` the kinds that a value must be of in any case."""
 
     actions: tuple[Action, ...]
     tops: tuple[str, ...]
     names: frozenset[str]
     values: frozenset[str]
-    nested: bool
+    demands: Demands
 
     def apply(self, old: Item, values: Values) -> dict[str, Value]:
         """The new item; every right side is taken from the old one."""
@@ -39,52 +37,32 @@ def update(text: str, names: tuple[tuple[str, str], ...]) -> Update:
     """`names` are the expression's attribute names, as items."""
     reader = Reader(text, dict(names))
     nodes = reader.update()
-    paths = [node[1] for node in nodes]
-    if not paths:
+    tops = tuple(node[1] for node in nodes)
+    if not tops:
         raise invalid("Invalid UpdateExpression: The expression can not be empty;")
-    _need_apart(paths)
-    # A list gives up its last places first, so that the places of the others stay what they are.
-    removals = sorted((node for node in nodes if node[0] == "remove"), key=_places, reverse=True)
-    ordered = [*(node for node in nodes if node[0] != "remove"), *removals]
-    return Update(
-        tuple(map(_action, ordered)),
-        tuple(dict.fromkeys(str(path[0]) for path in paths)),
-        frozenset(reader.names),
-        frozenset(reader.values),
-        any(len(path) > 1 for path in paths),
-    )
-
-
-def _need_apart(paths: list[Path]) -> None:
-    for n, one in enumerate(paths):
-        for other in paths[n + 1 :]:
-            shorter = min(len(one), len(other))
-            if one[:shorter] == other[:shorter]:
-                raise invalid("Invalid UpdateExpression: Two document paths overlap with each other;")
-
-
-def _places(node: Node) -> list[tuple[bool, Any]]:
-    return [(isinstance(step, int), step) for step in node[1]]
+    if len(set(tops)) != len(tops):
+        raise invalid("Invalid UpdateExpression: Two document paths overlap with each other;")
+    demands = tuple((node[2][1], _OPERANDS[node[0]]) for node in nodes if node[0] in _OPERANDS)
+    used = frozenset(reader.names), frozenset(reader.values)
+    return Update(tuple(map(_action, nodes)), tops, *used, demands)
 
 
 def _action(node: Node) -> Action:
-    kind, path, *more = node
+    kind, name, *more = node
+    if kind == "remove":
+        return lambda old, values, new: _put(new, name, None)
     if kind == "set":
         value = _value(more[0])
-        return lambda old, values, new: _put(new, path, value(old, values))
-    if kind == "remove":
-        return lambda old, values, new: _drop(new, path)
-    change = _added if kind == "add" else _left
-    given = operand(more[0])
+        return lambda old, values, new: _put(new, name, value(old, values))
+    change, given = _added if kind == "add" else _left, operand(more[0])
+    return lambda old, values, new: _put(new, name, change(old.get(name), _need(given(old, values))))
 
-    def act(old: Item, values: Values, new: dict[str, Value]) -> None:
-        changed = change(get(old, path), _need(given(old, values)))
-        if changed is None:
-            _drop(new, path)
-        else:
-            _put(new, path, changed)
 
-    return act
+def _put(new: dict[str, Value], name: str, value: Value | None) -> None:
+    if value is None:
+        new.pop(name, None)
+    else:
+        new[name] = value
 
 
 # -- right sides ------------------------------------------------------------------------------------------
@@ -124,8 +102,6 @@ def _joined(first: Value, second: Value) -> Value:
 
 def _added(old: Value | None, given: Value) -> Value:
     kind = kind_of(given)
-    if kind not in ("N", *SETS):
-        raise invalid("Invalid UpdateExpression: Incorrect operand type for operator or function; ADD")
     if old is None:
         return given
     if kind not in old:
@@ -138,51 +114,9 @@ def _added(old: Value | None, given: Value) -> Value:
 def _left(old: Value | None, given: Value) -> Value | None:
     """What is left of a set without these members; a set is never empty."""
     kind = kind_of(given)
-    if kind not in SETS:
-        raise invalid("Invalid UpdateExpression: Incorrect operand type for operator or function; DELETE")
     if old is None:
         return None
     if kind not in old:
         raise invalid(WRONG_TYPE)
     rest = [one for one in old[kind] if one not in given[kind]]
     return {kind: rest} if rest else None
-
-
-# -- places -----------------------------------------------------------------------------------------------
-
-
-def _put(new: dict[str, Value], path: Path, value: Value) -> None:
-    if len(path) == 1:
-        new[path[0]] = value  # type: ignore[index]
-        return
-    inside, step = _copied(new, path)
-    if isinstance(inside, dict):
-        inside[step] = value
-    else:
-        inside[step : step + 1] = [value]
-
-
-def _drop(new: dict[str, Value], path: Path) -> None:
-    if len(path) == 1:
-        new.pop(path[0], None)  # type: ignore[arg-type]
-        return
-    inside, step = _copied(new, path)
-    if isinstance(inside, dict):
-        inside.pop(step, None)
-    else:
-        del inside[step : step + 1]
-
-
-def _copied(new: dict[str, Value], path: Path) -> tuple[Any, Any]:
-    """The map or list that holds the last step of a path, copied on the way down; versions share the rest."""
-    inside: Any = new
-    for step, following in pairwise(path):
-        kind = "M" if isinstance(following, str) else "L"
-        try:
-            found = inside[step][kind]
-        except LookupError:
-            raise invalid(NO_PLACE) from None
-        copy = dict(found) if kind == "M" else list(found)
-        inside[step] = {kind: copy}
-        inside = copy
-    return inside, path[-1]

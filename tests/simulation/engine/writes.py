@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.simulation.engine.conditions import Condition, condition
+from tests.simulation.engine.conditions import Condition, check, condition
 from tests.simulation.engine.errors import CONDITION_FAILED, invalid, known, refusal
 from tests.simulation.engine.items import Stored, changed, stored
 from tests.simulation.engine.schema import Key
@@ -80,8 +80,9 @@ def write_of(tables: Mapping[str, Table], verb: str, request: Request) -> Write:
         raise invalid("The ConditionExpression can not be empty")
     change = update(request["UpdateExpression"], names) if "UpdateExpression" in request else None
     need_all_used(names, values, wanted, change)
-    if wanted is not None:
-        wanted.check(values)
+    for one in (wanted, change):
+        if one is not None:
+            check(one.demands, values)
     tells = request.get("ReturnValuesOnConditionCheckFailure", "NONE")
     if tells not in ("NONE", "ALL_OLD"):
         raise invalid("Invalid ReturnValuesOnConditionCheckFailure")
@@ -120,9 +121,12 @@ def need_all_used(names: tuple[tuple[str, str], ...], values: Mapping[str, Value
 
 def _putting(table: Table, given: Mapping[str, Value]) -> tuple[Key, Callable[[Stored | None], Stored]]:
     item = stored(given)
-    key = table.key.of(item)
-    table.check(item)
-    return key, lambda old: item
+
+    def made(old: Stored | None) -> Stored:
+        table.check(item)
+        return item
+
+    return table.key.of(item), made
 
 
 def _updating(
