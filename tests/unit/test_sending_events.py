@@ -1,6 +1,7 @@
 """One attempt for each message: what is recorded, what is asked for again, what stops an endpoint."""
 
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -213,6 +214,16 @@ def test_a_tenant_without_endpoints_costs_no_write():
 
     assert announce(world) == 0 and announce(World(), AFTER | {"t": "another"}) == 0
     assert world.kept == world.queued == []
+
+
+def test_nobody_is_asked_about_what_is_no_event():
+    asked = []
+    audience = SimpleNamespace(endpoints=lambda tenant: asked.append(tenant) or [ENDPOINT])
+    link = Changed({"pk": "R#5e1f", "sk": "R"}, None, {"t": "t", "shop": "s", "order": "A-1"})
+    world = World()
+
+    assert Announcer(audience, world, world, lambda: NOW, map).announce([(link, ())], {}) == 0
+    assert asked == []
 
 
 def test_a_queue_that_is_away_does_not_hold_up_the_journal():

@@ -61,9 +61,8 @@ class Vault:
         found = {item["pk"]["S"]: VaultRecord.from_raw_data(item) for item in items}
         if len(found) < len(set(places.values())):
             raise NotFound("card_missing", "A card is not in the vault; see the runbook on lost cards.")
-        ciphers = {
-            batch: AESGCM(self.ring.key(tenant, "card", batch)) for batch in {r.batch for r in found.values()}
-        }
+        batches = dict.fromkeys(record.batch for record in found.values())
+        ciphers = {batch: AESGCM(self.ring.key(tenant, "card", batch)) for batch in batches}
         return {
             card_id: _opened(tenant, card_id, found[place], ciphers[found[place].batch])
             for card_id, place in places.items()

@@ -443,7 +443,7 @@ class _Pass:
 
         The clock is taken after the unit was known to wait; a lost answer here ends the pass.
         """
-        rooms = {(u.room, u.ref) for u in self.seen.values() if u.waiting and u.room}
+        rooms = dict.fromkeys((u.room, u.ref) for u in self.seen.values() if u.waiting and u.room)
         for room, ref in rooms:
             if room not in DRIVEN:
                 continue

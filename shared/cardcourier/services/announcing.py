@@ -51,7 +51,9 @@ class Announcer:
 
     def announce(self, told: Told, orders: Orders) -> int:
         """Returns how many messages there are of these changes; `orders` are as they stand now."""
-        heard = [(change, lines) for change, lines in told if self.audience.endpoints(_tenant(change))]
+        # Of links, gates and the like there is nothing to hear, so nobody is asked who would.
+        about = [(change, lines) for change, lines in told if change.of_order or lines]
+        heard = [(change, lines) for change, lines in about if self.audience.endpoints(_tenant(change))]
         events = {event.id: event for event in _events(heard, orders)}
         return self.tell(
             (event, endpoint)

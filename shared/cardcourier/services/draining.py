@@ -65,7 +65,7 @@ class Drainer:
 
         A worker does so once for each release, and for whoever waits since its last second.
         """
-        for tenant, sku in {(unit.key.tenant, unit.ref) for unit in units if unit.room is Room.PRE}:
+        for tenant, sku in dict.fromkeys((u.key.tenant, u.ref) for u in units if u.room is Room.PRE):
             product = self.catalogue.product(tenant, sku)
             if product is None or product.release_at is None:
                 continue

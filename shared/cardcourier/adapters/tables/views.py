@@ -73,7 +73,7 @@ class ViewsTable:
         self.table.put_many(
             [
                 Record(keys.outcomes(tenant, batch), f"{what}#{card}")
-                for tenant, batch, what, card in set(rows)
+                for tenant, batch, what, card in dict.fromkeys(rows)
             ]
         )
 
