@@ -17,7 +17,7 @@ export SAM_CLI_TELEMETRY ?= 0
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench model clean lock build deploy template-check
+.PHONY: help demo serve test check bench model simulate clean lock build deploy template-check
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ serve: .venv/ready ## run everything on this machine and keep its data
 
 test: .venv/ready browser check ## everything CI runs
 	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+
+SEEDS ?= 20000
+simulate: .venv/ready ## thousands of orders of events in bad weather (SEEDS=20000 or A-B, ARGS="--mutation NAME")
+	@$(PYTHON) -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 check: .venv/ready ## lint and types
 	@.venv/bin/ruff check .

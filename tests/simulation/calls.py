@@ -1,0 +1,227 @@
+"""Every call to the world outside passes here: others may run before it, while it is under way, and after it.
+
+unsent                       it never reached the server
+throttled, failed            refused by the server
+lost                         done, but no answer
+repeated                     done twice: the SDK asked again
+late                         given up, and done later
+overtaken                    asked again, and the first comes later
+frozen                       the process stands still before it
+killed before, after, late   the process dies
+conflict                     another transaction has one of its items
+in progress                  asked again while the first is prepared
+slow                         prepared long before it is committed
+"""
+
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from tests.simulation.engine import refusal
+from tests.simulation.scheduler import Scheduler, Strand
+from tests.simulation.writes import write_of
+
+READS = frozenset({"GetItem", "Query", "BatchGetItem", "Scan"})
+GIVEN_UP = 3_000
+"""Milliseconds after which a client gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the trace."""
+
+    at: int
+    strand: str
+    call: str
+    about: tuple
+    fault: str
+    outcome: str
+
+
+class Calls:
+    """Carries calls. `author` is the strand whose request is just being served, for whoever watches
+    commits.
+    """
+
+    def __init__(self, scheduler: Scheduler, chance) -> None:
+        self.scheduler, self.chance = scheduler, chance
+        self.trace: list[Step] = []
+        self.seen = chance.seen
+        self.author: Strand | None = None
+        self.watch = lambda strand, call: None
+
+    def of_table(self, call):
+        """The hook of an engine's client."""
+        strand = self.scheduler.current
+        if strand is None:
+            return call.send()
+        operation = call.operation
+        if operation in READS:
+            return self.carry(operation, "read", call, strand)
+        kind = "transaction" if operation == "TransactWriteItems" else "write"
+        return self.carry(write_of(sys._getframe(2)) or operation, kind, call, strand)
+
+    def carry(self, name: str, kind: str, call, strand: Strand):
+        """Send one call the way chance wants it."""
+        self.watch(strand, call)
+        scheduler, chance = self.scheduler, self.chance
+        scheduler.pause(chance.latency())
+        fault = chance.fault(kind)
+        if fault:
+            self.seen[name, fault] += 1
+        try:
+            answer = (
+                getattr(self, "_" + fault.replace(" ", "_"))(call, strand)
+                if fault
+                else self._send(call, strand)
+            )
+        except BaseException as error:
+            self._note(name, call, strand, fault, error)
+            raise
+        self._note(name, call, strand, fault, None)
+        scheduler.pause(chance.latency() // 2)
+        return answer
+
+    def _note(self, name, call, strand, fault, error) -> None:
+        if error is None:
+            outcome = "ok"
+            self.seen["done", name] += 1
+        elif isinstance(error, ClientError):
+            outcome = error.response["Error"]["Code"]
+        else:
+            outcome = type(error).__name__
+        self.trace.append(Step(self.scheduler.now, strand.name, name, about(call), fault, outcome))
+
+    def _send(self, call, strand):
+        before, self.author = self.author, strand
+        try:
+            return call.send()
+        finally:
+            self.author = before
+
+    def _later(self, call, strand, delay: int) -> None:
+        def land() -> None:
+            outcome = "ok"
+            try:
+                self._send(call, strand)
+            except ClientError as error:
+                outcome = error.response["Error"]["Code"]
+            self.trace.append(Step(self.scheduler.now, strand.name, "(lands)", about(call), "late", outcome))
+
+        self.scheduler.after(delay, land)
+
+    # -- faults -----------------------------------------------------------------------------------
+
+    def _unsent(self, call, strand):
+        raise ConnectionClosedError(endpoint_url="engine")
+
+    def _throttled(self, call, strand):
+        raise refusal("ProvisionedThroughputExceededException", call.operation)
+
+    def _failed(self, call, strand):
+        raise refusal("InternalServerError", call.operation)
+
+    def _lost(self, call, strand):
+        with suppress(ClientError):
+            self._send(call, strand)
+        self._give_up()
+
+    def _give_up(self):
+        self.scheduler.pause(GIVEN_UP)
+        raise ReadTimeoutError(endpoint_url="engine")
+
+    def _repeated(self, call, strand):
+        with suppress(ClientError):
+            self._send(call, strand)
+        self.scheduler.pause(self.chance.latency())
+        return self._send(call, strand)
+
+    def _late(self, call, strand):
+        self._later(call, strand, self.chance.long())
+        self._give_up()
+
+    def _overtaken(self, call, strand):
+        self._later(call, strand, self.chance.long())
+        self.scheduler.pause(self.chance.latency())
+        return self._send(call, strand)
+
+    def _frozen(self, call, strand):
+        self.scheduler.pause(self.chance.long())
+        return self._send(call, strand)
+
+    def _killed_before(self, call, strand):
+        self.scheduler.die()
+
+    def _killed_after(self, call, strand):
+        with suppress(ClientError):
+            self._send(call, strand)
+        self.scheduler.die()
+
+    def _killed_late(self, call, strand):
+        self._later(call, strand, self.chance.long())
+        self.scheduler.die()
+
+    def _conflict(self, call, strand):
+        parts = call.request["TransactItems"]
+        chosen = self.chance.random.randrange(len(parts))
+        reasons = [{"Code": "TransactionConflict" if n == chosen else "None"} for n in range(len(parts))]
+        raise refusal("TransactionCanceledException", call.operation, CancellationReasons=reasons)
+
+    def _slow(self, call, strand):
+        """It commits in its time, whatever becomes of its sender meanwhile."""
+        prepared, takes = self._prepare(call, strand), self.chance.long() // 10
+        self.scheduler.after(takes, lambda: self._commit(prepared, strand))
+        self.scheduler.pause(takes)
+        return self._commit(prepared, strand)
+
+    def _in_progress(self, call, strand):
+        prepared = self._prepare(call, strand)
+        self.scheduler.after(self.chance.long() // 10, lambda: self._commit(prepared, strand))
+        self.scheduler.pause(self.chance.latency())
+        return self._send(call, strand)
+
+    def _prepare(self, call, strand):
+        before, self.author = self.author, strand
+        try:
+            return call.prepare()
+        finally:
+            self.author = before
+
+    def _commit(self, prepared, strand):
+        before, self.author = self.author, strand
+        try:
+            return prepared.commit()
+        finally:
+            self.author = before
+
+
+def about(call) -> tuple:
+    """The keys that a call names, for the trace."""
+    request = call.request
+    if "Key" in request:
+        return (_key(request["Key"]),)
+    if "Item" in request:
+        return (_key(request["Item"]),)
+    if "TransactItems" in request:
+        parts = [next(iter(part.values())) for part in request["TransactItems"]]
+        return tuple(_key(part.get("Key") or part["Item"]) for part in parts)
+    if "ExpressionAttributeValues" in request:
+        return tuple(
+            str(next(iter(value.values()))) for value in request["ExpressionAttributeValues"].values()
+        )
+    if "RequestItems" in request:
+        return tuple(_batched(request["RequestItems"]))
+    return tuple(request.get("about", ()))
+
+
+def _batched(tables):
+    for wanted in tables.values():
+        for one in wanted["Keys"] if isinstance(wanted, dict) else wanted:
+            inner = one.get("PutRequest", {}).get("Item") or one.get("DeleteRequest", {}).get("Key") or one
+            yield _key(inner)
+
+
+def _key(item) -> str:
+    return " ".join(item[name]["S"] for name in ("pk", "sk") if name in item)

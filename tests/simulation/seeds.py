@@ -1,0 +1,15 @@
+"""The seeds that every build runs, in two halves for two workers; further ones with `make simulate`."""
+
+from tests.simulation.campaign import run_all
+from tests.simulation.coverage import missing
+from tests.simulation.story import one_seed
+
+HALF = 500
+
+
+def check(seeds: range) -> None:
+    """Every promise holds in every run, and the runs together left nothing out."""
+    result = run_all(seeds)
+    stories = [one_seed(found.seed)[1] for found in result.found[:2]]
+    assert not result.found, f"{len(result.found)} of {len(seeds)} seeds break a promise{''.join(stories)}"
+    assert not missing(result.seen), f"these never happened: {missing(result.seen)}"
