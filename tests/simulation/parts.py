@@ -282,7 +282,7 @@ class Parts:
 
     @cached_property
     def picker(self):
-        return Picker(self.pools, self.random, self.clock)
+        return Picker(self.pools, self.random, self.clock, self.sleep)
 
     @cached_property
     def allocator(self):
