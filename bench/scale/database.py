@@ -122,6 +122,12 @@ class Client:
         now = self._db.timeline
         return self._ask("Query", lambda: self._db.due.read(key, units, now.now), look)
 
+    def work(self, milliseconds: float) -> None:
+        """Use the processor for something else than a call."""
+        db = self._db
+        self._free_at = max(db.timeline.now, self._free_at) + milliseconds
+        db.timeline.sleep(self._free_at - db.timeline.now)
+
     def elsewhere(self, call: str) -> None:
         """A call to another table or a queue, which takes its time and is never refused."""
         self._ask(call, lambda: True, lambda: None)

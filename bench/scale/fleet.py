@@ -7,15 +7,17 @@ each order to a warm one at once, so that allocation is measured alone; `Mapping
 from collections import Counter, deque
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any
 
 from bench.scale.database import Client, Database
 from bench.scale.stores import Orders, Shelved, Stock, Store, Waiting
 from bench.scale.timeline import Timeline
+from cardcourier.adapters.queues import order_body, room_body
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.states import Room
+from cardcourier.domain.waiting import Share
 from cardcourier.errors import Unavailable
 from cardcourier.services.allocating import Allocator
 from cardcourier.services.draining import Drainer
@@ -71,10 +73,13 @@ class Asked:
     send: Callable[[Body, int], None] | None
 
     def order(self, key: OrderKey) -> None:
-        self._send({"kind": "order", "tenant": key.tenant, "shop": key.shop, "order": key.order}, 0)
+        self._send(order_body(key), 0)
 
     def room(self, tenant: str, room: Room, ref: str, delay: int) -> None:
-        self._send({"kind": "room", "tenant": tenant, "room": room.value, "ref": ref}, delay)
+        self._send(room_body(tenant, room, ref), delay)
+
+    def share(self, tenant: str, room: Room, ref: str, share: Share) -> None:
+        self._send({**room_body(tenant, room, ref), "share": asdict(share)}, 0)
 
     def _send(self, body: Body, delay: int) -> None:
         assert self.send is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ from bench.scale.fleet import Mapping
 from bench.scale.sales import Ground, Sale, percentile
 from bench.scale.stores import SKU, TENANT, room_key
 from bench.scale.timeline import BEGIN, SideBySide
+from cardcourier.adapters.queues import room_body
 from cardcourier.domain.orders import Part, Unit
 from cardcourier.domain.states import Room, State
 from cardcourier.services import draining
@@ -24,7 +26,7 @@ def release(sale: Sale, units: int, announced: int = 1, beside: float = 0.0) -> 
     ground = Ground(sale)
     ground.store.stock(units + 5_000 if sale.cards is None else sale.cards)
     _fill(ground, units)
-    ask = {"kind": "room", "tenant": TENANT, "room": Room.PRE.value, "ref": SKU}
+    ask = room_body(TENANT, Room.PRE, SKU)
     for _ in range(announced):
         ground.gate.send(ask, 0)
     for sweep in range(1, int(sale.patience * 1000 / SWEEP)):
@@ -41,6 +43,7 @@ def _fill(ground: Ground, units: int) -> None:
     """Paid one after the other, long before."""
     for n in range(units):
         key = ground.store.pay(10_000_000 + n, BEGIN - units + n)
+        ground.store.headers[key] = replace(ground.store.headers[key], due=None)
         unit = Unit(
             key=key,
             line="1",

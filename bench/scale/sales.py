@@ -10,6 +10,7 @@ from bench.scale.fleet import Direct, Fleet, Mapping
 from bench.scale.partitions import Partitions
 from bench.scale.stores import SKU, TENANT, Store, pools_of
 from bench.scale.timeline import Timeline
+from cardcourier.adapters.queues import order_body
 from cardcourier.adapters.tables import keys
 from cardcourier.domain.catalogue import Product
 from cardcourier.domain.orders import OrderKey
@@ -85,7 +86,7 @@ class Ground:
         self.paid[key] = self.timeline.now
         pk = keys.order_pk(key)
         self.db.load(pk, 1, (keys.timer("ORDER", pk),))
-        self.gate.send({"kind": "order", "tenant": key.tenant, "shop": key.shop, "order": key.order}, 0)
+        self.gate.send(order_body(key), 0)
         self.timeline.at(self.timeline.now + DELIVERS_AFTER, partial(self._deliver, key, pk))
 
     def _deliver(self, key: OrderKey, pk: str) -> None:

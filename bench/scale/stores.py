@@ -18,6 +18,7 @@ from typing import Any
 from bench.scale.database import CONFLICT, FAILED, Client, Database, Part
 from bench.scale.shelves import Shelf, sort_key
 from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.waiting import PAGE
 from cardcourier.domain.catalogue import Listing, Product, Shop, Tenant
 from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Unit
@@ -30,11 +31,11 @@ from cardcourier.services.allocating import pool_of
 
 TENANT, SHOP, SKU = "acme", "main", "A"
 DELIVERY_GRACE = 60_000
-INDEX_PAGE = 6_500
-"""Units on a page of the due index: a megabyte of keys."""
-
-PAGE_UNITS, INDEX_UNITS = 0.5, 128.0
+PAGE_UNITS, INDEX_UNITS = 0.5, 20.0
 """Read units of a page of 25 markers, and of a page of the index, eventually consistent."""
+
+INDEX_CPU = 0.04
+"""Milliseconds of the processor for each unit on a page of the index."""
 
 Place = tuple[OrderKey, str, int]
 
@@ -48,6 +49,7 @@ class Store:
     headers: dict[OrderKey, Header] = field(default_factory=dict)
     units: dict[Place, Unit] = field(default_factory=dict)
     rooms: dict[tuple[Room, str], list[int]] = field(default_factory=dict)
+    shared: dict[tuple[Room, str], int] = field(default_factory=dict)
     waiting: dict[str, list[tuple[int, int, Place]]] = field(default_factory=lambda: defaultdict(list))
     left: dict[tuple[str, Place], float] = field(default_factory=dict)
     sold: dict[OrderKey, float] = field(default_factory=dict)
@@ -127,7 +129,12 @@ class Stock:
         yield from self.client.read("Query", pool_pk(pool, shard), units, lambda: list(shelf.all(since)))
 
     def count(self, pool: Pool, limit: int | None = None) -> int:
-        return sum(self._count(pool, shard, limit) for shard in range(pool.shards))
+        total = 0
+        for shard in range(pool.shards):
+            total += self._count(pool, shard, limit)
+            if limit is not None and total >= limit:
+                break
+        return total
 
     def _count(self, pool: Pool, shard: int, limit: int | None) -> int:
         shelf = self.store.shelves[shard]
@@ -316,25 +323,40 @@ class Waiting:
     client: Client
     store: Store
 
-    def waiting(self, tenant: str, room: Room, ref: str) -> Iterator[WaitingUnit]:
-        parts = [self._part(keys.room_index(tenant, room, ref, n)) for n in range(keys.ROOM_PARTS)]
+    def waiting(
+        self, tenant: str, room: Room, ref: str, first: int = 0, step: int = 1
+    ) -> Iterator[WaitingUnit]:
+        numbers = range(first, keys.ROOM_PARTS, step)
+        parts = [self._part(keys.room_index(tenant, room, ref, n)) for n in numbers]
         return heapq.merge(*parts, key=lambda unit: unit.paid_at)
 
     def _part(self, key: str) -> Iterator[WaitingUnit]:
         after: tuple[int, int] = (-1, -1)
         while True:
             page = self.client.read_index(key, INDEX_UNITS, partial(self._page, key, after))
+            self.client.work(len(page) * INDEX_CPU)
             for paid_at, order, (of, line, n) in page:
                 yield WaitingUnit(of, line, n, paid_at)
                 after = (paid_at, order)
-            if len(page) < INDEX_PAGE:
+            if len(page) < PAGE:
                 return
+
+    def share_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool:
+        shared = self.store.shared
+        pk, sk = keys.room(tenant, room, ref)
+
+        def is_free() -> bool:
+            return shared.get((room, ref), 0) <= now
+
+        return self.client.write(
+            "UpdateItem", Part(pk, (pk, sk), is_free, lambda: shared.update({(room, ref): ends}))
+        )
 
     def _page(self, key: str, after: tuple[int, int]) -> list[tuple[int, int, Place]]:
         seen = self.db.timeline.now - self.db.latencies.draw("lag")
         entries, left = self.store.waiting[key], self.store.left
         there = (e for e in entries if e[:2] > after and left.get((key, e[2]), seen + 1) > seen)
-        return [entry for entry, _ in zip(there, range(INDEX_PAGE), strict=False)]
+        return [entry for entry, _ in zip(there, range(PAGE), strict=False)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cardcourier import wiring
 from cardcourier.adapters.tables import keys
 from cardcourier.clock import now_ms
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import STALE
+from cardcourier.services import draining
 from tests.integration.shop import (
     Log,
     acting,
@@ -106,6 +108,24 @@ def test_plenty_of_stock_serves_a_whole_room(merchant):
     merchant.cloud.wait_idle()
     assert served(merchant, *orders) == orders
     assert (merchant.pool("MONTH"), max(merchant.owners(*orders).values())) == (80, 1)
+
+
+def test_a_crowd_is_served_by_several_and_the_last_cards_go_to_the_oldest(merchant, monkeypatch):
+    """Twelve of thirty are sure of a card and shared out; the four cards kept back go by time of payment."""
+    monkeypatch.setattr(draining, "CROWD", 8)
+    monkeypatch.setattr(draining, "PLENTY", 4)
+    monkeypatch.setattr(draining, "BEGINNING", 1_000)
+    merchant.sell("MONTH")
+    orders = [f"A-{n:02d}" for n in range(30)]
+    pay_in_turn(merchant, "MONTH", *orders)
+    merchant.cloud.wait_idle()
+    merchant.stock("MONTH", 16)
+    assert wiring.drainer().drain(merchant.id, Room.BACK, "MONTH", "test", now_ms() + MINUTE) == 0
+    wait_until(lambda: len(served(merchant, *orders)) == 16)
+    merchant.cloud.wait_idle()
+    assert served(merchant, *orders) == orders[:16]
+    assert (merchant.pool("MONTH"), max(merchant.owners(*orders).values())) == (0, 1)
+    assert "shared_until" in room(merchant, Room.BACK, "MONTH")
 
 
 def test_a_card_that_comes_back_goes_to_the_oldest_that_waits(merchant):

@@ -165,6 +165,10 @@ def open_room(ground, _, actor, number=1):
     return ground.index.open_room("acme", Room.BACK, "A", NOON + 9)
 
 
+def share_room(ground, _, actor, number=1):
+    return ground.index.share_room("acme", Room.BACK, "A", NOON, NOON + 9)
+
+
 def enter(ground, _, actor, number=1):
     first = NewCard(1, Card(code="SECRETCODE1"), marker(1), also=("c2other",))
     second = NewCard(2, Card(code="SECRETCODE2"), marker(2))
@@ -219,4 +223,5 @@ WRITES = [
     Write("raise_seq", paid, lambda g, h, a, n=1: g.raise_seq(KEY, h.seq, a)),
     Write("push", timer, push, forgets=True),
     Write("open_room", room, open_room, again=True),
+    Write("share_room", room, share_room, again=True),
 ]

@@ -9,11 +9,13 @@ from cardcourier.domain.catalogue import Product, Shop
 from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.states import Room, State
-from cardcourier.domain.waiting import STALE, WaitingUnit
-from cardcourier.services.draining import PLENTY, Drainer
+from cardcourier.domain.waiting import STALE, Share, WaitingUnit
+from cardcourier.services.draining import CROWD, HANDS, MOST_AT_ONCE, PLENTY, SLICE, Drainer
 
 NOW = 1_790_000_000_000
 LATER = NOW + 60_000
+DAY = 86_400_000
+PARTS = 16
 PRODUCT = Product(tenant="t", sku="A", name="A")
 
 
@@ -35,6 +37,10 @@ class World:
     restocked_: int = 0
     now: int = NOW
     lock: Lock = field(default_factory=Lock)
+    is_free: bool = True
+    claimed: list = field(default_factory=list)
+    shares: list = field(default_factory=list)
+    takes: int = 0
 
     def __post_init__(self):
         self.allocator = self
@@ -48,6 +54,7 @@ class World:
             self.passes.append(key.order)
             got = self.cards > 0
             self.cards -= got
+            self.now += self.takes
         state, room = (State.ALLOCATED, None) if got else (State.BACKORDER, self.room_)
         return [
             Unit(key=key, line="1", n=1, piece=1, state=state, sku="A", room=room, ref="" if got else "A")
@@ -58,18 +65,27 @@ class World:
 
     # -- tables and queue
 
-    def waiting(self, tenant, room, ref):
+    def waiting(self, tenant, room, ref, first=0, step=1):
         assert room is self.room_
         self.now += self.sleep
         return iter(
-            WaitingUnit(OrderKey("t", "s", order), "1", n, NOW) for n, order in enumerate(self.orders)
+            WaitingUnit(OrderKey("t", "s", order), "1", n, NOW - DAY + n)
+            for n, order in enumerate(self.orders)
+            if n % PARTS % step == first
         )
+
+    def share_room(self, tenant, room, ref, now, ends):
+        self.claimed.append((now, ends))
+        return self.is_free
 
     def room(self, tenant, room, ref, delay=None):
         if delay is None:
             return self.touched
         self.asked.append((room, ref, delay))
         return None
+
+    def share(self, tenant, room, ref, share):
+        self.shares.append(share)
 
     def remove_room(self, tenant, room, ref, touched_at):
         self.removed.append(touched_at)
@@ -93,9 +109,9 @@ class World:
     def product(self, tenant, sku):
         return self.product_ if sku == "A" else None
 
-    def drain(self, ref="A", until=LATER):
+    def drain(self, ref="A", until=LATER, share=None):
         drainer = Drainer(self, self, self, self, self, self, lambda: self.now)
-        return drainer.drain("t", self.room_, ref, "rid", until)
+        return drainer.drain("t", self.room_, ref, "rid", until, share)
 
 
 def test_the_oldest_are_served_until_the_stock_is_gone():
@@ -171,6 +187,95 @@ def test_a_mapping_room_has_no_product():
     world = World(["a", "b"], cards=2, room_=Room.MAP)
     assert world.drain("shop/item/") == 2
     assert world.restocked_ == 0
+
+
+# -- a crowd -----------------------------------------------------------------------------------------------
+
+
+def a_crowd(orders=CROWD, cards=10_000, **more):
+    return World([f"{n:05d}" for n in range(orders)], cards=cards, **more)
+
+
+@pytest.mark.parametrize("room", [Room.PRE, Room.BACK])
+def test_a_crowd_with_stock_is_shared_among_several_workers(room):
+    world = a_crowd(room_=room)
+    assert (world.drain(), world.passes) == (0, [])
+    assert [share.hand for share in world.shares] == list(range(HANDS))
+    assert {share.before for share in world.shares} == {NOW - DAY + CROWD - 1}
+    assert {share.ends for share in world.shares} == {world.claimed[0][1]} and world.shares[0].ends > NOW
+
+
+def test_while_a_room_is_shared_nobody_else_serves_it():
+    world = a_crowd(is_free=False)
+    assert (world.drain(), world.passes, world.shares) == (0, [], [])
+
+
+@pytest.mark.parametrize(("orders", "cards"), [(CROWD - 1, 10_000), (CROWD, CROWD + PLENTY - 1)])
+def test_a_smaller_crowd_or_stock_is_served_by_one(orders, cards):
+    world = a_crowd(orders, cards)
+    world.drain()
+    assert (world.claimed, world.shares, sorted(world.passes)) == ([], [], world.orders)
+
+
+def test_only_those_are_shared_out_who_are_sure_of_a_card():
+    """Some cards are kept back: the last ones go one by one, to the oldest that are left."""
+    world = a_crowd(orders=2 * CROWD, cards=CROWD + PLENTY + 10)
+    world.drain()
+    assert {share.before for share in world.shares} == {NOW - DAY + CROWD + 10 - 1}
+
+
+def test_a_round_is_not_endless():
+    world = a_crowd(orders=MOST_AT_ONCE + 5, cards=100_000)
+    world.drain()
+    assert {share.before for share in world.shares} == {NOW - DAY + MOST_AT_ONCE - 1}
+
+
+def test_of_fixed_content_there_is_always_enough():
+    world = a_crowd(cards=0, product_=replace(PRODUCT, kind="fixed"))
+    world.drain()
+    assert len(world.shares) == HANDS
+
+
+def test_all_shares_together_are_those_who_are_sure():
+    world = a_crowd(orders=2 * CROWD, cards=CROWD + PLENTY)
+    world.drain()
+    for share in world.shares:
+        world.drain(share=share)
+    assert sorted(world.passes) == world.orders[:CROWD]
+    assert world.cards == PLENTY
+
+
+def test_after_the_round_the_room_is_looked_at_anew_once():
+    world = a_crowd()
+    world.drain()
+    for share in world.shares:
+        world.drain(share=share)
+    seconds = -(-(world.shares[0].ends - NOW) // 1000)
+    assert world.asked == [(Room.BACK, "A", seconds)]
+
+
+def test_a_share_goes_on_in_a_new_message_after_a_while():
+    world = a_crowd(orders=20 * CROWD, takes=SLICE // 10)
+    share = Share(3, before=NOW, ends=NOW + DAY)
+    assert 0 < world.drain(share=share, until=LATER) < 20 * CROWD // HANDS
+    assert world.shares == [share]
+
+
+def test_a_share_that_comes_too_late_is_left_to_the_next_round():
+    world = a_crowd()
+    assert world.drain(share=Share(3, before=NOW, ends=NOW)) == 0
+    assert (world.passes, world.shares, world.asked) == ([], [], [])
+
+
+def test_a_share_ends_with_the_stock():
+    world = a_crowd(orders=20 * CROWD, cards=0)
+    world.drain(share=Share(0, before=NOW, ends=LATER))
+    assert len(world.passes) <= PLENTY and len(world.asked) == 1
+
+
+def test_a_share_of_a_room_behind_a_closed_gate_is_not_served():
+    world = a_crowd(gate_=Gate(paused="restored"))
+    assert (world.drain(share=Share(0, before=NOW, ends=LATER)), world.passes) == (0, [])
 
 
 # -- behind a gate ---------------------------------------------------------------------------------------

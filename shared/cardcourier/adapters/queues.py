@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.outbox import MessageKey
 from cardcourier.domain.states import Room
+from cardcourier.domain.waiting import Share
 from cardcourier.errors import Unavailable
 
 BATCH = 10
@@ -18,6 +19,10 @@ MOST_DELAY = 900
 
 def order_body(key: OrderKey, kind: str = "order") -> dict[str, str]:
     return {"kind": kind, "tenant": key.tenant, "shop": key.shop, "order": key.order}
+
+
+def room_body(tenant: str, room: Room, ref: str) -> dict[str, Any]:
+    return {"kind": "room", "tenant": tenant, "room": room.value, "ref": ref}
 
 
 def key_of(body: dict[str, Any]) -> OrderKey:
@@ -69,7 +74,11 @@ class OrdersQueue:
 
     def room(self, tenant: str, room: Room, ref: str, delay: int) -> None:
         """`delay` in seconds; the room opens to the second, not to the sweeper's minute."""
-        self.queue.send({"kind": "room", "tenant": tenant, "room": room.value, "ref": ref}, delay)
+        self.queue.send(room_body(tenant, room, ref), delay)
+
+    def share(self, tenant: str, room: Room, ref: str, share: Share) -> None:
+        """Have one of several workers serve its share of a crowded room; alone, so that none gets two."""
+        self.queue.send({**room_body(tenant, room, ref), "share": asdict(share)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,18 @@ class RoomTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one of several workers serves of a crowded room: every so many-th part, by its number `hand`.
+
+    Nobody who paid after `before`, and nobody after `ends` (both epoch ms).
+    """
+
+    hand: int
+    before: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingUnit:
     """A unit in a room; `paid_at` is its place in the queue."""
 

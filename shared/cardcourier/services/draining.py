@@ -1,9 +1,15 @@
-"""Serve a waiting room, the oldest payment first."""
+"""Serve a waiting room, the oldest payment first.
+
+One worker serves it, message after message. A crowd for whom there is stock is served by several at a time:
+whoever is asked for the room reads how far the stock reaches, gives each of them a share of the orders that
+are sure of a card, and a round later the room is looked at anew. The rest is served by one again, so that
+the last cards go to the oldest payments exactly.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Protocol
 
 from cardcourier.domain.catalogue import Product, Shop, Tenant
@@ -11,7 +17,7 @@ from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.protocol import Pool
 from cardcourier.domain.states import Room
-from cardcourier.domain.waiting import STALE, WaitingUnit
+from cardcourier.domain.waiting import STALE, Share, WaitingUnit
 from cardcourier.errors import Unavailable
 from cardcourier.services.allocating import Allocator, pool_of
 from cardcourier.services.gates import room_closed, sku_of
@@ -21,9 +27,27 @@ WAVE = 8
 PLENTY = 64
 AT_ONCE = 1_000
 
+CROWD = 512
+"""Units that wait, and cards for them, from which on a room is shared."""
+
+HANDS, A_SECOND, MOST_AT_ONCE = 8, 100, 16_000
+"""How many workers share a room, how many units each serves a second at least, and what all get in one round.
+
+Fewer than half of those that a small deployment has at once (`MaxConcurrency`): the others serve new orders.
+"""
+
+BEGINNING, SLICE = 3_000, 2_000
+"""Milliseconds until all of them have begun, and after which each goes on in a new message.
+
+Several shares may arrive in one batch of messages: the later ones shall not wait long, nor an order among them.
+"""
+
 
 class Waiting(Protocol):
-    def waiting(self, tenant: str, room: Room, ref: str) -> Iterator[WaitingUnit]: ...
+    def waiting(
+        self, tenant: str, room: Room, ref: str, first: int = 0, step: int = 1
+    ) -> Iterator[WaitingUnit]: ...
+    def share_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool: ...
 
 
 class Rooms(Protocol):
@@ -45,6 +69,7 @@ class FreshCatalogue(Protocol):
 
 class Passes(Protocol):
     def room(self, tenant: str, room: Room, ref: str, delay: int) -> None: ...
+    def share(self, tenant: str, room: Room, ref: str, share: Share) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +100,10 @@ class Drainer:
             if self._come_back(tenant, Room.PRE, sku, product.release_at):
                 self._announced[tenant, sku] = product.release_at
 
-    def drain(self, tenant: str, room: Room, ref: str, rid: str, until: int) -> int:
-        """Serve the room until it is empty, its gate is closed again, or `until` (epoch ms).
+    def drain(
+        self, tenant: str, room: Room, ref: str, rid: str, until: int, share: Share | None = None
+    ) -> int:
+        """Serve the room, or a share of it, until it is empty, its gate is closed, or `until` (epoch ms).
 
         Gates are read anew. Returns how many orders were looked at. What is left when time is up goes on
         in a new message.
@@ -92,12 +119,16 @@ class Drainer:
             return 0
         if product is not None:
             self.allocator.picker.restocked(pool_of(product))
-        orders = iter(dict.fromkeys(unit.key for unit in self.waiting.waiting(tenant, room, ref)))
+        if share is not None:
+            return self._serve_share(tenant, room, ref, rid, until, share)
+        if product is not None and touched is not None and self._shared(product, tenant, room, ref):
+            return 0
+        orders = _each_once(self.waiting.waiting(tenant, room, ref))
         served = 0
         while wave := list(islice(orders, self._wave(product, room))):
             units = self._serve(wave, rid, until)
             served += len(wave)
-            if room is not Room.PRE and any(unit.room is room and unit.ref == ref for unit in units):
+            if _wait_on(units, room, ref):
                 return served
             if self.clock() > until:
                 self.passes.room(tenant, room, ref, 0)
@@ -105,6 +136,38 @@ class Drainer:
         # By a clock taken before anybody was sought: whoever slept since may have missed who came just then.
         if not served and touched is not None and touched < read_at - STALE:
             self.rooms.remove_room(tenant, room, ref, touched)
+        return served
+
+    def _shared(self, product: Product, tenant: str, room: Room, ref: str) -> bool:
+        """Whether several workers serve this room now, begun by us or by somebody else."""
+        if self._stock(product, CROWD + PLENTY) < CROWD + PLENTY:
+            return False
+        waiting = islice(self.waiting.waiting(tenant, room, ref), MOST_AT_ONCE)
+        paid = [unit.paid_at for unit in waiting]
+        sure = min(len(paid), self._stock(product, len(paid) + PLENTY) - PLENTY)
+        if sure < CROWD:
+            return False
+        now = self.clock()
+        ends = now + BEGINNING + sure * 1000 // (HANDS * A_SECOND)
+        if self.waiting.share_room(tenant, room, ref, now, ends):
+            for hand in range(HANDS):
+                self.passes.share(tenant, room, ref, Share(hand, before=paid[sure - 1], ends=ends))
+        return True
+
+    def _serve_share(self, tenant: str, room: Room, ref: str, rid: str, until: int, share: Share) -> int:
+        """Serve what this worker was given; the first of them has the room looked at anew after the round."""
+        waiting = self.waiting.waiting(tenant, room, ref, share.hand, HANDS)
+        orders = _each_once(takewhile(lambda unit: unit.paid_at <= share.before, waiting))
+        until = min(until, self.clock() + SLICE)
+        served, stock = 0, True
+        while stock and self.clock() < share.ends and (wave := list(islice(orders, PLENTY))):
+            if self.clock() > until:
+                self.passes.share(tenant, room, ref, share)
+                return served
+            stock = not _wait_on(self._serve(wave, rid, until), room, ref)
+            served += len(wave)
+        if share.hand == 0:
+            self.passes.room(tenant, room, ref, max(1, -(-(share.ends - self.clock()) // 1000)))
         return served
 
     def _come_back(self, tenant: str, room: Room, ref: str, release_at: int) -> bool:
@@ -117,16 +180,16 @@ class Drainer:
 
     def _wave(self, product: Product | None, room: Room) -> int:
         """Side by side while there is plenty; one by one near the end, so that the oldest win exactly."""
-        if product is None:
-            return 1
-        if product.kind == "fixed":
-            return WAVE
-        return WAVE if self.stock.count(pool_of(product), PLENTY) >= PLENTY else 1
+        return WAVE if product is not None and self._stock(product, PLENTY) >= PLENTY else 1
+
+    def _stock(self, product: Product, limit: int) -> int:
+        """How many cards there are, counted no further than `limit`; of fixed content there is no end."""
+        return limit if product.kind == "fixed" else self.stock.count(pool_of(product), limit)
 
     def _serve(self, wave: list[OrderKey], rid: str, until: int) -> list[Unit]:
         if len(wave) == 1:
             return self._pass(wave[0], rid, until)
-        with ThreadPoolExecutor(len(wave)) as pool:
+        with ThreadPoolExecutor(min(WAVE, len(wave))) as pool:
             return [
                 unit for units in pool.map(lambda key: self._pass(key, rid, until), wave) for unit in units
             ]
@@ -137,3 +200,20 @@ class Drainer:
             return self.allocator.run(key, rid, known=True, until=until)
         except Unavailable:
             return []
+
+
+def _wait_on(units: Iterable[Unit], room: Room, ref: str) -> bool:
+    """Whether somebody got nothing, so that whoever paid later gets nothing either.
+
+    Of a presale they move on to wait for stock, so the next one is looked at all the same.
+    """
+    return room is not Room.PRE and any(unit.room is room and unit.ref == ref for unit in units)
+
+
+def _each_once(units: Iterable[WaitingUnit]) -> Iterator[OrderKey]:
+    """The orders of these units, each where its first unit stands."""
+    seen: set[OrderKey] = set()
+    for unit in units:
+        if unit.key not in seen:
+            seen.add(unit.key)
+            yield unit.key

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from cardcourier.domain.orders import Header, OrderKey
 from cardcourier.domain.states import Room
+from cardcourier.domain.waiting import Share
 from cardcourier.services.allocating import Allocator
 from cardcourier.services.draining import Drainer
 
@@ -37,7 +38,10 @@ class Search(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """Serves the orders queue. A body is `{"kind": "order", …}` or `{"kind": "room", …}`."""
+    """Serves the orders queue. A body is `{"kind": "order", …}` or `{"kind": "room", …}`.
+
+    A room may come with a `share`: then it is one of several workers who serve it.
+    """
 
     orders: Orders
     search: Search
@@ -58,7 +62,8 @@ class Passes:
     def run(self, body: Body, headers: dict[OrderKey, Header], rid: str, until: int, *, again: bool) -> int:
         """Serve one request; `again` says that it was tried before. Returns how many orders it touched."""
         if body["kind"] == "room":
-            return self.drainer.drain(body["tenant"], Room(body["room"]), body["ref"], rid, until)
+            share = Share(**body["share"]) if "share" in body else None
+            return self.drainer.drain(body["tenant"], Room(body["room"]), body["ref"], rid, until, share)
         key = _key(body)
         # A header serves the first pass only: a second request of the same batch reads it anew.
         header = headers.pop(key, None)

@@ -38,7 +38,12 @@ class PoolsTable:
 
     def count(self, pool: Pool, limit: int | None = None) -> int:
         """How many markers there are; with `limit`, strongly and no further than that."""
-        return sum(self._count(pool, shard, limit) for shard in range(pool.shards))
+        total = 0
+        for shard in range(pool.shards):
+            total += self._count(pool, shard, limit)
+            if limit is not None and total >= limit:
+                break
+        return total
 
     def cards(self, pool: Pool) -> int:
         """How many cards the markers are uses of."""

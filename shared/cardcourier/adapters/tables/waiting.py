@@ -16,6 +16,8 @@ from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import Pushed, RoomTimer, Timer, WaitingUnit
 
 INDEX = "due"
+PAGE = 1_000
+"""Units of a room's part that are read at once: who serves the oldest need not read them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,15 @@ class WaitingTable:
         request = self.table.query_request(condition, IndexName=INDEX, Limit=limit)
         return [_timer(item) for item in self.table.query_page(request)["Items"]]
 
-    def waiting(self, tenant: str, room: Room, ref: str) -> Iterator[WaitingUnit]:
-        """The units of a room, the oldest payment first."""
+    def waiting(
+        self, tenant: str, room: Room, ref: str, first: int = 0, step: int = 1
+    ) -> Iterator[WaitingUnit]:
+        """The units of a room, the oldest payment first; or of every `step`-th part of it from `first` on."""
         parts = [
-            self.table.query(Record.d == keys.room_index(tenant, room, ref, part), IndexName=INDEX)
-            for part in range(keys.ROOM_PARTS)
+            self.table.query(
+                Record.d == keys.room_index(tenant, room, ref, part), IndexName=INDEX, Limit=PAGE
+            )
+            for part in range(first, keys.ROOM_PARTS, step)
         ]
         return heapq.merge(*(map(_waiting, part) for part in parts), key=lambda unit: unit.paid_at)
 
@@ -79,6 +85,19 @@ class WaitingTable:
     def message_of(self, timer: Timer) -> MessageKey:
         """Which message a timer of the outbox belongs to."""
         return keys.message_of(timer.pk, timer.sk)
+
+    def share_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool:
+        """Have a crowded room served by several workers until `ends`; False while others do that already.
+
+        The room exists. Who asks again because an answer was lost is told True again.
+        """
+        shared = RoomRecord.shared_until
+        free = RoomRecord.touched_at.exists() & (shared.does_not_exist() | (shared <= now) | (shared == ends))
+        try:
+            self.table.write(Change(keys.room(tenant, room, ref), [shared.set(ends)], free))
+        except ConditionFailed:
+            return False
+        return True
 
     def open_room(self, tenant: str, room: Room, ref: str, due: int) -> bool:
         """Have the sweeper look at a room at `due`; False when there is no such room."""
