@@ -39,7 +39,7 @@ Fewer than half of those that a small deployment has at once (`MaxConcurrency`):
 BEGINNING, SLICE = 3_000, 2_000
 """Milliseconds until all of them have begun, and after which each goes on in a new message.
 
-Several shares may arrive in one batch of messages: the later ones shall not wait long, nor an order among them.
+Several shares may arrive in one batch of messages: the later ones shall not wait long, nor shall orders.
 """
 
 
