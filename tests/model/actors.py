@@ -234,6 +234,21 @@ class Release:
     lost = answered
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Somebody closes the product's gate, and opens it again."""
+
+    def moves(self, world: World, store: Store) -> Moves:
+        if store.paused:
+            return [Step("the gate opens", None, store._replace(paused=False))]
+        return [Step("the gate closes", self, store._replace(paused=True))]
+
+    def answered(self, world: World, request: Write, answer: Any) -> Process | None:
+        raise AssertionError("a gate is no item of the protocol")
+
+    lost = answered
+
+
 def settled_index(store: Store) -> Store:
     """The index shows everybody."""
     return store._replace(

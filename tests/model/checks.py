@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from tests.model.items import (
     ALL,
+    BACKORDER,
     ENDED,
     HANDED_OVER,
     HELD,
     HOLDS_CARD,
     ONE,
     ROOMS,
-    SCHEDULED,
     Store,
     Unit,
     World,
@@ -128,7 +128,7 @@ def waits_rightly(world: World, store: Store, order: int, unit: Unit) -> Iterato
         yield FORGOTTEN
     elif store.room(unit.state) is None:
         yield NO_ROOM
-    elif store.open and (store.pool or unit.state == SCHEDULED):
+    elif not store.paused and store.open and (store.pool or unit.state != BACKORDER):
         yield IDLE
 
 

@@ -11,16 +11,19 @@ from tests.model.rules import Rule
 
 ABSENT = "ABSENT"
 HELD, SCHEDULED, BACKORDER = "HELD", "SCHEDULED", "BACKORDER"
+PAUSED = "SCHEDULED/PAUSE"
+"""SCHEDULED in the room of a closed gate, not in that of a release. No condition can tell the two apart."""
+
 ALLOCATED, DELIVERED, REVEALED = "ALLOCATED", "DELIVERED", "REVEALED"
 CANCELLED, RETURNED, REFUNDED = "CANCELLED", "RETURNED", "REFUNDED"
 
-WAITING = frozenset({HELD, SCHEDULED, BACKORDER})
+WAITING = frozenset({HELD, SCHEDULED, BACKORDER, PAUSED})
 UNSEEN = frozenset({ALLOCATED, DELIVERED})
 HANDED_OVER = frozenset({DELIVERED, REVEALED})
 HOLDS_CARD = UNSEEN | {REVEALED}
 ENDED = frozenset({CANCELLED, RETURNED, REFUNDED})
 
-ROOMS = (SCHEDULED, BACKORDER)
+ROOMS = (SCHEDULED, BACKORDER, PAUSED)
 """Rooms the sweeper drives, each named for the state of who waits there. HELD is a to-do list."""
 
 ALL, ONE = "all", "one"
@@ -52,9 +55,9 @@ class Unit(NamedTuple):
 class Store(NamedTuple):
     """Everything that is stored, and below what only the checks look at.
 
-    `rooms` says when each of ROOMS was last touched (tick), None where there is no room. `open` is the
-    gate of a presale. `shown` holds (card, order, unit) for each plaintext that left; `settled` the units
-    that a pass took for ended though nothing was written.
+    `rooms` says when each of ROOMS was last touched (tick), None where there is no room. `open` says that
+    the presale has begun, `paused` that the gate of the product is closed. `shown` holds (card, order, unit)
+    for each plaintext that left; `settled` the units that a pass took for ended though nothing was written.
     """
 
     headers: tuple[Header, ...]
@@ -63,9 +66,10 @@ class Store(NamedTuple):
     vault: frozenset[int]
     pool: frozenset[int]
     burnt: frozenset[int] = Nothing
-    rooms: tuple[int | None, ...] = (None, None)
+    rooms: tuple[int | None, ...] = (None,) * len(ROOMS)
     now: int = 0
     open: bool = True
+    paused: bool = False
     shown: frozenset = Nothing
     settled: frozenset = Nothing
 
@@ -88,6 +92,11 @@ class Store(NamedTuple):
         return self._replace(rooms=replaced(self.rooms, ROOMS.index(room), touched_at))
 
 
+def stored(state: str) -> str:
+    """The state as the unit's item says it."""
+    return SCHEDULED if state == PAUSED else state
+
+
 def replaced(values: tuple, index: int, value: object) -> tuple:
     return (*values[:index], value, *values[index + 1 :])
 
@@ -96,10 +105,11 @@ def replaced(values: tuple, index: int, value: object) -> tuple:
 class World:
     """What a run begins with. `orders` says how many units each order has; `without` is the rule left out.
 
-    `paid`: payments came before. `held`: orders wait for approval. `presale`: the gate is closed at first.
-    `old_room`: the room for stock stands since long ago, empty. `supply` counts the cards still to be
-    imported, `delivered` hands the units over before anything begins. A tick is the time a room counts as
-    freshly touched, and also the time after which it counts as stale; the index lags for less than one.
+    `paid`: payments came before. `held`: orders wait for approval. `presale`: its time is still to come.
+    `gate`: it may be closed, and workers may have an old word of it. `old_room`: the room for stock stands
+    since long ago, empty. `supply` counts the cards still to be imported, `delivered` hands the units over
+    before anything begins. A tick is the time a room counts as freshly touched, and also the time after which
+    it counts as stale; the index lags for less than one.
     """
 
     orders: tuple[int, ...] = (1,)
@@ -108,6 +118,7 @@ class World:
     paid: bool = False
     held: bool = False
     presale: bool = False
+    gate: bool = False
     old_room: bool = False
     delivered: bool = False
     ticks: int = 0
@@ -132,7 +143,7 @@ class World:
             facts=(Nothing,) * len(self.orders),
             vault=pool,
             pool=pool,
-            rooms=(None, 0 if self.old_room else None),
+            rooms=tuple(0 if self.old_room and room == BACKORDER else None for room in ROOMS),
             now=1 if self.old_room else 0,
             open=not self.presale,
         )

@@ -15,6 +15,7 @@ from tests.model.items import (
     HANDED_OVER,
     HELD,
     HOLDS_CARD,
+    PAUSED,
     REVEALED,
     SCHEDULED,
     WAITING,
@@ -65,6 +66,7 @@ class Pass:
     approved: bool = False
     number: int = 0
     seen: Unit | None = None
+    came_from: str = ""
     rooms: frozenset[str] = Nothing
     rest: bool = True
     mine: int = -1
@@ -123,40 +125,44 @@ class Pass:
         here = self.order, self.number
         if world.held and not self.approved:
             return [park(*here, HELD)]
-        late = [park(*here, SCHEDULED)] if world.presale else []
-        if not store.open:
-            return late
-        there, gone = hints(world, store)
-        return [
-            *(allocate_new(*here, card) for card in there),
-            park(*here, BACKORDER),
-            *late,
-            *(allocate_new(*here, card) for card in gone),
-        ]
+        rooms = self._rooms(world, store)
+        parks = [park(*here, room) for room in rooms]
+        if BACKORDER not in rooms:
+            return parks
+        take = [allocate_new(*here, card) for card in sorted(store.pool)]
+        first = [] if store.paused else take
+        late = take if store.paused else []
+        return [*first, *parks, *late, *(allocate_new(*here, card) for card in gone(world, store))]
+
+    def _rooms(self, world: World, store: Store) -> list[str]:
+        """Where a unit may wait by what the worker knows: first as things are, BACKORDER without stock."""
+        late = [PAUSED] if world.gate else []
+        early = [SCHEDULED] if world.presale else []
+        if store.paused:
+            return [PAUSED, *early, *([BACKORDER] if store.open else [])]
+        return [BACKORDER, *early, *late] if store.open else [SCHEDULED, *late]
 
     def _advance(self, world: World, store: Store) -> Moves:
         state = self.seen.state
         stays = Step(f"leaves unit {self.number} {state}", self._next(world, self.seen))
         if state == HELD:
             return self._release(world, store, stays)
-        if state == SCHEDULED and not store.open:
-            return [stays]
-        there, gone = hints(world, store)
-        take = [allocate_waiting(self.order, self.number, state, card) for card in there]
-        late = [allocate_waiting(self.order, self.number, state, card) for card in gone]
-        if state == SCHEDULED:
-            return [*take, self._change(world, SCHEDULED, BACKORDER), stays, *late]
-        return [*take, stays, *late]
+        rooms = [one for one in self._rooms(world, store) if (state, one) != (BACKORDER, SCHEDULED)]
+        moves = [stays if room == state else self._change(world, state, room) for room in rooms]
+        if BACKORDER not in rooms:
+            return moves
+        here = self.order, self.number, state
+        take = [allocate_waiting(*here, card) for card in sorted(store.pool)]
+        late = [allocate_waiting(*here, card) for card in gone(world, store)]
+        return [*moves, *take, *late] if store.paused else [*take, *moves, *late]
 
     def _release(self, world: World, store: Store, stays: Step) -> Moves:
         if not self.approved:
             return [stays]
         if world.without is Rule.HELD_MOVES_ON:
-            there, _ = hints(world, store)
-            return [*(allocate_waiting(self.order, self.number, HELD, card) for card in there), stays]
-        rooms = [SCHEDULED, BACKORDER] if world.presale else [BACKORDER]
-        allowed = rooms if store.open else [SCHEDULED]
-        return [self._change(world, HELD, room) for room in reversed(allowed)]
+            cards = sorted(store.pool)
+            return [*(allocate_waiting(self.order, self.number, HELD, card) for card in cards), stays]
+        return [self._change(world, HELD, room) for room in self._rooms(world, store)]
 
     def _change(self, world: World, seen: str, room: str) -> Write:
         apart = world.without is Rule.ROOM_CHANGE_ONE_WRITE
@@ -255,15 +261,25 @@ class Pass:
 
     def _changed(self, world: World, request: Write, answer: Any) -> Process | None:
         """The pass goes on with the new `ver`; whoever was in its way has set the timer."""
-        if world.without is Rule.ROOM_CHANGE_AGAINST_VER and isinstance(answer, Header):
-            return replace(self, ver=answer.ver, seen=Unit(request.args[3]))
         if answer != DONE:
             return None
-        if request.number == "W10 unit alone":
-            return replace(self, at="header_too", seen=Unit(request.args[3]))
         if request.number == "W10 header alone":
-            return replace(self, at="unit", ver=self.ver + 1)
-        return replace(self, ver=self.ver + 1, seen=Unit(request.args[3]))
+            return self._moved_on(world, self.ver + 1)
+        moved = replace(self, seen=Unit(request.args[3]), came_from=request.args[2])
+        if request.number == "W10 unit alone":
+            return replace(moved, at="header_too")
+        if world.without is Rule.ROOM_CHANGE_AGAINST_VER:
+            return replace(moved, at="new_ver")
+        return moved._moved_on(world, self.ver + 1)
+
+    def _moved_on(self, world: World, ver: int) -> Process | None:
+        """One that was held gets its card or its next room at once, any other rests in its new room."""
+        rested = replace(self, at="unit", ver=ver, came_from="")
+        return rested if self.came_from == HELD else rested._next(world, self.seen, mine=True)
+
+    def _new_ver(self, world: World, store: Store) -> Moves:
+        ver = store.headers[self.order].ver
+        return [Step("takes the header's ver for its own", self._moved_on(world, ver))]
 
     def _header_too(self, world: World, store: Store) -> Moves:
         return [change_room_of_header(self.order, self.ver)]
@@ -284,9 +300,9 @@ def written(request: Write, seen: Unit | None) -> Unit:
     return Unit("CANCELLED")
 
 
-def hints(world: World, store: Store) -> tuple[list[int], list[int]]:
-    """The cards that are there, and those that a worker may still try."""
-    return sorted(store.pool), [card for card in world.card_names if card not in store.pool]
+def gone(world: World, store: Store) -> list[int]:
+    """Cards that are not there and that a worker may try all the same."""
+    return [card for card in world.card_names if card not in store.pool]
 
 
 def cheapest(units: tuple[Unit, ...], header: Header) -> frozenset[int]:

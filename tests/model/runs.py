@@ -7,6 +7,7 @@ from tests.model.actors import (
     Approval,
     Buyer,
     Clock,
+    Gate,
     Import,
     Payment,
     Refund,
@@ -14,11 +15,11 @@ from tests.model.actors import (
     Replacement,
     RoomSweeper,
 )
-from tests.model.items import ALL, BACKORDER, ONE, SCHEDULED, World
+from tests.model.items import ALL, BACKORDER, ONE, PAUSED, SCHEDULED, World
 from tests.model.passing import Delivery, Pass
 from tests.model.search import Run
 
-BACK, PRE = RoomSweeper(BACKORDER), RoomSweeper(SCHEDULED)
+BACK, PRE, PAUSE = RoomSweeper(BACKORDER), RoomSweeper(SCHEDULED), RoomSweeper(PAUSED)
 TWO_PASSES = (Pass(0),) * 2
 THREE_PASSES = (Pass(0),) * 3
 TWO_PARTIAL = (Refund(0, ONE, "first"), Refund(0, ONE, "second"))
@@ -185,6 +186,24 @@ ALL_RUNS = (
         World((1,), cards=2, delivered=True, paid=True),
         (Refund(0, ALL), Buyer(0), Buyer(0), Replacement(0), *TWO_PASSES, Delivery(0)),
         "replacement against refund, two buyers' looks",
+    ),
+    Run(
+        "I1",
+        World((1,), cards=1, paid=True, gate=True, ticks=1),
+        (Refund(0, ALL), PAUSE, Clock(), Gate(), *TWO_PASSES),
+        "a gate closes and opens: one card, refund, its room swept",
+    ),
+    Run(
+        "I2",
+        World((1,), supply=1, paid=True, gate=True, ticks=1),
+        (Import(1), PAUSE, BACK, Clock(), Gate(), *TWO_PASSES),
+        "a gate closes and opens without stock: import, both rooms swept",
+    ),
+    Run(
+        "I3",
+        World((1,), cards=1, paid=True, gate=True, presale=True),
+        (Refund(0, ALL), Gate(), Release(), *TWO_PASSES, Delivery(0)),
+        "a presale behind a gate: refund, handing over",
     ),
     Run(
         "X1",

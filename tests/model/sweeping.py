@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.model.actors import settled_index
-from tests.model.items import BACKORDER, ROOMS, Store, World
+from tests.model.items import ROOMS, SCHEDULED, Store, World
 from tests.model.passing import Delivery, Pass
 from tests.model.process import Process, Step
 from tests.model.writes import apply
@@ -41,7 +41,8 @@ def due(world: World, store: Store) -> Iterator[Process]:
 
 
 def opens(store: Store, room: str) -> bool:
-    return room == BACKORDER or store.open
+    """Whether anybody of this room could get something now."""
+    return not store.paused and (store.open or room != SCHEDULED)
 
 
 def alone(world: World, store: Store, process: Process | None) -> Store:

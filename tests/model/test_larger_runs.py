@@ -5,7 +5,25 @@ import pytest
 from tests.model.runs import RUNS
 from tests.model.search import Search
 
-LARGER = ("A3", "B3", "B4", "B5", "C1", "C5", "C6", "D1", "D2", "D3", "F2", "G2", "H2", "X4")
+LARGER = (
+    "A3",
+    "B3",
+    "B4",
+    "B5",
+    "C1",
+    "C5",
+    "C6",
+    "D1",
+    "D2",
+    "D3",
+    "F2",
+    "G2",
+    "H2",
+    "I1",
+    "I2",
+    "I3",
+    "X4",
+)
 
 
 @pytest.mark.parametrize("name", LARGER)

@@ -37,7 +37,7 @@ EXPECTED = [
     (Rule.REMOVE_UNTOUCHED, "B2", 0, checks.NO_ROOM, 14),
     (Rule.TOUCH_FORWARD, "B4", 0, checks.NO_ROOM, 19),
     (Rule.ROOM_CHANGE_ONE_WRITE, "E1", 0, checks.NO_ROOM, 12),
-    (Rule.ROOM_CHANGE_AGAINST_VER, "E3", 0, checks.KEPT, 11),
+    (Rule.ROOM_CHANGE_AGAINST_VER, "E3", 0, checks.KEPT, 16),
     (Rule.OWN_TIMER_SET, "H1", 0, checks.FORGOTTEN, 7),
     (Rule.OWN_TIMER_DROPPED, "H1", 0, checks.TIMER_LEFT, 4),
     (Rule.DELIVERY_LOOKS, "G1", 0, checks.NO_ROOM, 7),

@@ -23,6 +23,7 @@ from tests.model.items import (
     Store,
     Unit,
     World,
+    stored,
 )
 from tests.model.rules import Rule
 
@@ -182,7 +183,7 @@ def park(world: World, store: Store, order: int, number: int, room: str) -> Outc
 def allocate_waiting(world: World, store: Store, order: int, number: int, waiting: str, card: int) -> Outcome:
     """W9: delete the marker and move the unit to ALLOCATED; its room gives way to a timer of its own."""
     unit = store.unit(order, number)
-    if unit.state != waiting:
+    if stored(unit.state) != stored(waiting):
         return store, unit
     if card not in store.pool:
         return store, GONE
@@ -202,9 +203,7 @@ def change_room(
     if header.ver != ver and world.without is not Rule.ROOM_CHANGE_AGAINST_VER:
         return store, header
     store = store.with_unit(order, number, Unit(room, fresh=world.lags))
-    header = with_work(header)
-    blind = world.without is Rule.ROOM_CHANGE_AGAINST_VER
-    return store.with_header(order, header), header if blind else DONE
+    return store.with_header(order, with_work(header)), DONE
 
 
 @write("W10 unit alone")
@@ -240,7 +239,7 @@ def tombstone(world: World, store: Store, order: int, number: int) -> Outcome:
 def end_waiting(world: World, store: Store, order: int, number: int, waiting: str) -> Outcome:
     """W12: a waiting unit becomes CANCELLED and leaves its room."""
     unit = store.unit(order, number)
-    if unit.state != waiting:
+    if stored(unit.state) != stored(waiting):
         return store, unit
     return store.with_unit(order, number, Unit(CANCELLED)), DONE
 
