@@ -406,7 +406,10 @@ class Through:
 
 @dataclass
 class World:
-    """Orders, stock and workers. `now` moves by a millisecond with each look at the clock."""
+    """Orders, stock and workers. `now` moves by a millisecond with each look at the clock.
+
+    `skew`: how far the clock of the next worker is ahead; `ahead`: how far that of the sweeper is (ms).
+    """
 
     store: object = field(default_factory=MemoryStore)
     catalogue: Catalogue = field(default_factory=lambda: Catalogue(MAIN))
@@ -420,6 +423,8 @@ class World:
     restocks: list = field(default_factory=list)
     may_ignore: bool = False
     watching: bool = True
+    skew: int = 0
+    ahead: int = 0
 
     def clock(self):
         self.now += 1
@@ -544,8 +549,13 @@ class World:
         view = self.catalogue.view()
         store = Through(self.store, gate, lambda *call: self._watch(view, *call))
         self.seed += 1
-        picker = Picker(self.store, Random(self.seed), self.clock, sleep=lambda seconds: None)
-        return Allocator(store, view, picker, Restocks(self.restocks), self.clock)
+        skew = self.skew
+
+        def clock():
+            return self.clock() + skew
+
+        picker = Picker(self.store, Random(self.seed), clock, sleep=lambda seconds: None)
+        return Allocator(store, view, picker, Restocks(self.restocks), clock)
 
     def pool(self, sku):
         return pool_of(self.catalogue.products[sku])
@@ -647,7 +657,7 @@ class World:
         for _ in range(12):
             self.now += STALE + 1
             before = self.store.dump()
-            self._sweep(before)
+            self.sweep(before)
             after = self.store.dump()
             if (after.headers, after.units, after.rooms.keys()) == (
                 before.headers,
@@ -657,7 +667,7 @@ class World:
                 return self._check_rest(after)
         raise AssertionError("the sweeper never comes to rest")
 
-    def _sweep(self, dump):
+    def sweep(self, dump):
         for header in dump.headers.values():
             own = any(u.key == header.key and u.due is not None and not u.waiting for u in dump.units)
             if header.due is not None:
@@ -668,7 +678,7 @@ class World:
             waiting = list(self.store.waiting(TENANT, room, ref))
             for unit in waiting:
                 self.run(unit.key, known=True)
-            if not waiting and touched < self.now - STALE:
+            if not waiting and touched < self.now + self.ahead - STALE:
                 self.store.remove_room(TENANT, room, ref, touched)
 
     def _check_rest(self, dump):

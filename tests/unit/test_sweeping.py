@@ -1,6 +1,8 @@
 """The sweeper finds what is due, moves its timer first, and sends it on its way once."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import pytest
 
@@ -203,3 +205,90 @@ def test_products_that_somebody_waits_for_are_counted():
     world.add("ROOM", "later", NOW + 1, (Room.BACK, "YEAR"))
     swept = world.sweep()
     assert (swept.rooms, swept.sold_out) == (2, 1)
+
+
+# -- ends, pauses and clocks that are ahead ---------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The sweeper is no more."""
+
+
+class Dying:
+    """The world, until its n-th call: it dies before that call, or after it was served."""
+
+    def __init__(self, world, end, how):
+        self.world, self.left, self.how = world, end, how
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            self.left -= 1
+            if self.left == 0 and self.how == "before":
+                raise Killed
+            answer = getattr(self.world, name)(*arguments)
+            if self.left == 0:
+                raise Killed
+            return answer
+
+        return call
+
+
+def full_of_work():
+    world = World()
+    for kind, name in [("ORDER", "a"), ("ORDER", "b"), ("DELIV", "c"), ("NOTE", "d"), ("HOOK", "e")]:
+        world.add(kind, name, NOW - 1)
+    world.add("ROOM", "f", NOW - 1, room=(Room.BACK, "A"))
+    world.add("ROOM", "g", NOW - 1, room=(Room.PRE, "B"))
+    world.releases["B"] = NOW - 1
+    return world
+
+
+@pytest.mark.fault("kills: sweep")
+@pytest.mark.parametrize("how", ["before", "after"])
+def test_what_a_sweeper_that_died_at_any_call_left_is_sent_by_the_next(how):
+    whole = full_of_work()
+    whole.sweep()
+    for end in count(1):
+        world = full_of_work()
+        dying = Dying(world, end, how)
+        with suppress(Killed):
+            Sweeper(dying, dying, dying, dying, dying, lambda: NOW, 2).sweep()
+        if dying.left > 0:
+            break
+        world.sweep(NOW + AGAIN + 1)
+        assert set(whole.sent) <= set(world.sent)
+
+
+@pytest.mark.fault("clocks: hour")
+def test_after_an_hour_without_a_sweeper_everything_is_sent_at_once():
+    world = full_of_work()
+    world.sweep(NOW + 3_600_000)
+    whole = full_of_work()
+    whole.sweep()
+    assert (world.sent, len(world.sent)) == (whole.sent, 9)
+
+
+@pytest.mark.fault("clocks: ahead 2", "clocks: ahead 10")
+@pytest.mark.parametrize("ahead", [120_000, 600_000])
+def test_a_sweeper_that_is_ahead_asks_early_and_still_asks_when_it_is_time(ahead):
+    """Whoever is asked too early looks at its own clock and leaves the presale closed."""
+    world, opens = World(), NOW + 300_000
+    world.add("ROOM", "r", opens, room=(Room.PRE, "A"))
+    world.releases["A"] = opens
+    asked = []
+    for now in range(NOW, opens + 2 * AGAIN, AGAIN):
+        world.sent = []
+        world.sweep(now + ahead)
+        asked += [now + 1000 * sent[-1] for sent in world.sent]
+    assert any(opens <= at <= opens + AGAIN for at in asked)
+
+
+@pytest.mark.fault("clocks: ahead 2", "clocks: ahead 10")
+@pytest.mark.parametrize("ahead", [120_000, 600_000])
+def test_a_sweeper_that_is_ahead_sends_early_and_not_more_often(ahead):
+    world = World()
+    world.add("ORDER", "a", NOW + ahead)
+    world.sweep(NOW + ahead)
+    world.sweep(NOW + ahead)
+    assert world.sent == [("pass", "a"), ("deliver", "a")]
+    assert world.due("a") == NOW + ahead + AGAIN, "and it is tried again a minute after that"
