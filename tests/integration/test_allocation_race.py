@@ -82,6 +82,7 @@ def environment():
     return {**os.environ, "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}"}
 
 
+@pytest.mark.fault("conflicts: marker", "queues: twice")
 @pytest.mark.parametrize("shared", [False, True], ids=["cards", "uses of one card"])
 def test_every_card_is_sold_once_and_nobody_is_refused_while_there_is_stock(
     each_engine_endpoint, real_template, shared
@@ -103,6 +104,7 @@ def test_every_card_is_sold_once_and_nobody_is_refused_while_there_is_stock(
     world.check()
 
 
+@pytest.mark.fault("conflicts: mutual", "races: refunded")
 def test_refunds_reveals_and_orders_at_once_leave_every_card_one_home(each_engine_endpoint, real_template):
     world, orders = a_shop(each_engine_endpoint, real_template, cards=80, buyers=64, pieces=2)
     steps = [("settle", order) for order in orders]

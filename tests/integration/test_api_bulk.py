@@ -252,6 +252,7 @@ class Breaking:
         return act
 
 
+@pytest.mark.fault("kills: bulk")
 @pytest.mark.parametrize("action", ["note", "cancel", "resend", "replace", "approve", "retry"])
 def test_an_interrupted_action_is_done_once_to_each_order(job, action):
     merchant, make = job

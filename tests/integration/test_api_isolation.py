@@ -199,6 +199,7 @@ def test_every_route_that_names_something_is_tried():
     }
 
 
+@pytest.mark.fault("tenants: routes")
 @pytest.mark.parametrize(("method", "path", "body", "status"), NAMED, ids=lambda v: str(v)[:60])
 def test_a_stranger_with_our_ids_finds_nothing_and_changes_nothing(house, method, path, body, status):
     ours, _, stranger, ids = house
@@ -211,6 +212,7 @@ def test_a_stranger_with_our_ids_finds_nothing_and_changes_nothing(house, method
     assert everything(ours) == before
 
 
+@pytest.mark.fault("tenants: indexes")
 @pytest.mark.parametrize("path", LISTS)
 def test_a_strangers_lists_hold_nothing_of_ours(house, path):
     ours, owner, stranger, _ = house
@@ -221,6 +223,7 @@ def test_a_strangers_lists_hold_nothing_of_ours(house, path):
     assert path in ("keys", "shops") or theirs.json["items"] == []
 
 
+@pytest.mark.fault("tenants: indexes")
 def test_a_stranger_finds_none_of_our_numbers(house):
     ours, owner, stranger, _ = house
     link = owner.get(f"/v1/orders/{ours.own}/A-1/link").json
@@ -232,6 +235,7 @@ def test_a_stranger_finds_none_of_our_numbers(house):
         assert stranger.get(f"/v1/search?q={text}").json["items"] == [], text
 
 
+@pytest.mark.fault("tenants: cursors")
 def test_the_cursor_of_one_tenant_opens_nothing_to_another(house):
     ours, owner, stranger, _ = house
     cursor = owner.get("/v1/shops?limit=1").json["next_cursor"]

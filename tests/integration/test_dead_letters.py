@@ -78,6 +78,7 @@ def test_what_was_given_up_is_counted_and_shown_without_its_contents(cli, mercha
     assert json.loads(cli("list")[1])[0]["waiting"] == 2, "looking takes nothing away"
 
 
+@pytest.mark.fault("queues: redrive")
 def test_a_redriven_message_is_worked_on_and_gone(cli, merchant):
     merchant.cloud.wait_idle()
     put(merchant.cloud, "OrdersDeadLetters", order_body(merchant.key_of("A-2")))
@@ -140,6 +141,7 @@ def forget_journal(merchant):
         table.delete_item(TableName=merchant.cloud.resource("JournalTable"), Key=key)
 
 
+@pytest.mark.fault("streams: replayed")
 def test_a_stretch_of_the_stream_is_read_again_while_it_exists(cli, merchant):
     merchant.pay("A-1", ("MONTH", 1))
     merchant.cloud.wait_idle()
@@ -158,6 +160,7 @@ def test_a_stretch_of_the_stream_is_read_again_while_it_exists(cli, merchant):
     assert found == {(item["pk"]["S"], item["sk"]["S"]): item for item in before}
 
 
+@pytest.mark.fault("streams: day")
 def test_a_stretch_that_is_gone_is_made_good_from_the_items(cli, merchant, monkeypatch):
     merchant.pay("A-1", ("MONTH", 1))
     merchant.cloud.wait_idle()
@@ -202,6 +205,7 @@ def test_a_schedules_failed_run_is_run_again(cli, merchant):
     assert "LookupError" in err
 
 
+@pytest.mark.fault("queues: redrive")
 def test_a_crash_between_sending_and_deleting_leaves_the_message_twice_and_never_nowhere(merchant):
     sqs = merchant.cloud.client("sqs")
     letters = Letters(sqs, merchant.cloud.resource("ReportDeadLetters"))

@@ -281,6 +281,7 @@ def spoilt(sealed):
     return sealed[:-1] + bytes([sealed[-1] ^ 1])
 
 
+@pytest.mark.fault("queues: partial")
 def test_one_bad_message_or_order_fails_alone(merchant):
     settle(*(merchant.pay(order, ("MONTH", 1)) for order in ("A-1", "A-2", "A-3")), merchant=merchant)
     contact = merchant.order("A-2")[0].contact
@@ -304,6 +305,7 @@ def test_one_bad_message_or_order_fails_alone(merchant):
     assert merchant.counts("A-2") == {"DELIVERED": 1}
 
 
+@pytest.mark.fault("queues: partial", "queues: late")
 def test_one_bad_request_for_a_pass_fails_alone(merchant):
     settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
     good = {"kind": "order", "tenant": merchant.id, "shop": merchant.own, "order": "A-1"}
@@ -320,6 +322,7 @@ def test_one_bad_request_for_a_pass_fails_alone(merchant):
     assert (merchant.counts("A-1"), merchant.pool("MONTH")) == ({"DELIVERED": 1}, 4)
 
 
+@pytest.mark.fault("queues: twice", "queues: late")
 def test_a_repeated_message_mails_once(merchant):
     settle(merchant.pay("A-1", ("MONTH", 1)), merchant=merchant)
     deliver(merchant, "A-1", "A-1", "A-1")

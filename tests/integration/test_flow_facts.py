@@ -80,6 +80,7 @@ def test_a_second_payment_is_recorded_once_and_delivers_nothing(merchant):
     assert (merchant.counts("A-1"), merchant.pool("MONTH")) == ({"DELIVERED": 1}, 9)
 
 
+@pytest.mark.fault("webhooks: amount")
 def test_a_repeat_never_changes_what_was_paid(merchant):
     settle(
         merchant.pay("A-1", ("MONTH", 1)),
@@ -96,6 +97,7 @@ def test_a_repeat_never_changes_what_was_paid(merchant):
 # ---------------------------------------------------------------- the whole order ends
 
 
+@pytest.mark.fault("webhooks: order")
 def test_a_refund_before_the_payment_meets_it(merchant):
     settle(merchant.refund("A-1", amount="25.00", currency="CNY", full=True), merchant=merchant)
     assert (merchant.states("A-1"), status(merchant, "A-1")) == ({}, "cancelled")
@@ -142,6 +144,7 @@ def test_a_cancelled_or_charged_back_order_ends(merchant, kind):
     assert (fact.fact, fact.why) == (kind.removeprefix("order.").removesuffix("led"), "asked for")
 
 
+@pytest.mark.fault("webhooks: order")
 def test_a_stop_and_a_payment_at_once_leave_no_card_behind(merchant):
     orders = [f"A-{n}" for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -157,6 +160,7 @@ def test_a_stop_and_a_payment_at_once_leave_no_card_behind(merchant):
 # ---------------------------------------------------------------- a part of the order ends
 
 
+@pytest.mark.fault("races: one of five")
 def test_one_of_five_refunded_ends_one(merchant):
     settle(merchant.pay("A-1", ("MONTH", 5)), merchant=merchant)
     one = {"items": [{"line_id": "1", "quantity": 1}], "amount": "25.00", "currency": "CNY"}

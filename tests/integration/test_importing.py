@@ -77,6 +77,7 @@ def test_a_file_of_a_chinese_supplier_becomes_stock(world):
     assert world.kms.calls["generate_data_key"] == 2  # the pepper of the tenant, and the key of the batch
 
 
+@pytest.mark.fault("imports: inside")
 def test_bad_rows_are_refused_one_by_one_with_a_reason(world):
     world.sell(pattern="[A-Z]{4}[0-9]{8}")
     good = [f"ABCD{n:08d}" for n in range(20)]
@@ -102,6 +103,7 @@ def test_bad_rows_are_refused_one_by_one_with_a_reason(world):
     assert (batch.imported, batch.duplicates, batch.rejected) == (20, 1, 2)
 
 
+@pytest.mark.fault("imports: same file")
 def test_the_same_file_again_is_refused_and_changes_nothing(world):
     data = text(codes(0, 30))
     world.bring_in(data)
@@ -143,6 +145,7 @@ def test_a_file_can_be_imported_when_the_job_that_had_it_never_began(world):
     assert second.state == "committed" and len(world.sellable()) == 3
 
 
+@pytest.mark.fault("imports: overlap")
 def test_what_two_files_share_is_imported_once_and_reported(world):
     world.bring_in(text(codes(0, 100)))
 
@@ -155,6 +158,7 @@ def test_what_two_files_share_is_imported_once_and_reported(world):
     assert lines[0].startswith("1,****50XY")
 
 
+@pytest.mark.fault("imports: sold")
 def test_a_card_that_was_sold_does_not_come_back(world):
     world.bring_in(text(codes(0, 3)))
     sold = world.markers()[0]
@@ -226,6 +230,7 @@ def check_nasty(world, job):
     assert sorted(listed) == sorted(ours)
 
 
+@pytest.mark.fault("kills: import", "imports: crash")
 @pytest.mark.parametrize("how", ["before", "twice"])
 def test_a_crash_or_a_lost_answer_at_any_call_leads_to_the_same_stock(engine_endpoint, how):
     at = 0
@@ -246,6 +251,7 @@ def test_a_crash_or_a_lost_answer_at_any_call_leads_to_the_same_stock(engine_end
     assert at > 25
 
 
+@pytest.mark.fault("kills: import", "imports: crash")
 def test_crashes_at_every_second_call_still_end(world):
     """A worker that dies again and again gets a little further each time."""
     job_id, job, tries = nasty(world), None, 0
@@ -316,6 +322,7 @@ def test_what_came_of_a_chunk_is_said_once(world):
     assert stock.chunks(world.tenant, "b") == {0: first, 1: second}
 
 
+@pytest.mark.fault("imports: overlap", "conflicts: mutual")
 def test_files_that_overlap_imported_at_once_bring_each_card_once(world):
     jobs = [world.upload(text(codes(20 * n, 20 * n + 60)), file_name=f"{n}.txt") for n in range(4)]
     for job_id in jobs:

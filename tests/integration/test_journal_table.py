@@ -93,12 +93,14 @@ def test_the_end_of_a_period_is_outside_of_it(journal, tenant):
     assert list(journal.lines(tenant, NOON, NOON)) == []
 
 
+@pytest.mark.fault("tenants: reports")
 def test_one_tenant_never_sees_another(journal, tenant):
     journal.put_lines([line(tenant, NOON), line(f"{tenant}-2", NOON)], now=NOON)
 
     assert [each.tenant for each in journal.lines(tenant, NOON, NOON + 1)] == [tenant]
 
 
+@pytest.mark.fault("streams: twice", "streams: replayed")
 def test_a_replay_writes_the_same_lines_again(journal, tenant):
     lines = [line(tenant, NOON + number, str(number)) for number in range(40)]
 

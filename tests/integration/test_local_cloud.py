@@ -376,6 +376,7 @@ def test_message_attributes_arrive_in_lambdas_shape(sample):
     assert record["messageAttributes"]["kind"]["dataType"] == "String"
 
 
+@pytest.mark.fault("queues: partial", "queues: poison")
 def test_only_the_failed_message_of_a_batch_comes_back_and_dies(sample):
     entries = [{"Id": name, "MessageBody": json.dumps({"id": name})} for name in ("p1", "bad", "p2", "p3")]
     sample.client("sqs").send_message_batch(QueueUrl=sample.resource("Jobs"), Entries=entries)
@@ -395,6 +396,7 @@ def test_a_delayed_message_comes_late_and_counts_as_work(sample):
     assert item(sample, "Things", "O#late")
 
 
+@pytest.mark.fault("streams: bisected")
 def test_a_poisoned_record_is_cut_out_and_reported_by_position_only(sample):
     tables, name = sample.client("dynamodb"), sample.resource("Things")
     keys = [f"O#pool-{n}" for n in range(7)] + ["O#poison"] + [f"O#pool-{n}" for n in range(7, 15)]

@@ -77,6 +77,7 @@ def offences(merchant):
     return [offence for offence in found if "no such batch is known" not in offence.what]
 
 
+@pytest.mark.fault("queues: twice", "queues: late", "queues: reordered", "streams: twice")
 @pytest.mark.parametrize(
     ("faults", "count"),
     [(AT_SOURCES, FEW), (AT_AWS, FEW), (ALL, len(ORDERS))],

@@ -93,6 +93,7 @@ def whole_minute():
 # ---------------------------------------------------------------- looking
 
 
+@pytest.mark.fault("reveals: get", "reveals: head")
 def test_looking_changes_nothing_and_shows_no_card(merchant, page, browse):
     before = all_items(merchant)
     browser = browse()
@@ -228,6 +229,7 @@ def test_a_second_browser_needs_the_pick_up_code(merchant, page, browse):
     assert shown(reveal(second, page)) == shown(reveal(first, page)) == codes_of(merchant)
 
 
+@pytest.mark.fault("reveals: two viewers")
 def test_two_browsers_at_the_same_moment_are_a_first_and_a_second(merchant, browse):
     merchant.stock("MONTH", 10)
     numbers = [f"B-{number}" for number in range(8)]
@@ -240,6 +242,7 @@ def test_two_browsers_at_the_same_moment_are_a_first_and_a_second(merchant, brow
         assert sorted(len(shown(answer)) for answer in answers) == [0, 1]
 
 
+@pytest.mark.fault("reveals: post")
 def test_a_product_may_ask_for_the_code_at_once(merchant, browse):
     merchant.sell("SAFE", cards=1, policy="proof")
     page = order(merchant, "A-2", ("SAFE", 1))
@@ -249,6 +252,7 @@ def test_a_product_may_ask_for_the_code_at_once(merchant, browse):
     assert shown(reveal(browser, page, proof=merchant.pick_up("A-2"))) == codes_of(merchant, "A-2")
 
 
+@pytest.mark.fault("reveals: brute force")
 def test_five_wrong_codes_lock_the_order_for_a_quarter_of_an_hour(merchant, page, browse):
     assert shown(reveal(browse(), page))
     left = []
@@ -268,6 +272,7 @@ def is_new(item):
     return int(item["until"]["N"]) > now_ms()
 
 
+@pytest.mark.fault("reveals: brute force")
 def test_guesses_at_the_same_moment_all_count(merchant, page, browse):
     assert shown(reveal(browse(), page))
     with ThreadPoolExecutor(8) as pool:

@@ -358,6 +358,7 @@ def test_an_altered_byte_in_the_vault_shows_nothing(merchant):
     nothing_shown(merchant, *places)
 
 
+@pytest.mark.fault("reveals: swapped")
 @pytest.mark.parametrize("what", [("sealed",), ("sealed", "batch", "kv")], ids=["text", "text and key"])
 def test_two_cards_that_changed_places_show_nothing(two_orders, what):
     one, other = vault_item(two_orders, "A-1"), vault_item(two_orders, "A-2")
@@ -366,6 +367,7 @@ def test_two_cards_that_changed_places_show_nothing(two_orders, what):
     nothing_shown(two_orders, "A-1", "A-2")
 
 
+@pytest.mark.fault("reveals: swapped", "reveals: context")
 def test_another_merchants_card_shows_nothing(two_orders):
     other = Merchant(two_orders.cloud)
     other.sell("MONTH", cards=1)
@@ -375,6 +377,7 @@ def test_another_merchants_card_shows_nothing(two_orders):
     nothing_shown(two_orders, "A-1")
 
 
+@pytest.mark.fault("reveals: context")
 def test_two_keys_that_changed_places_show_nothing(two_orders):
     batches = [unit_of(two_orders, order).batch for order in ("A-1", "A-2")]
     wrapped = [key_item(two_orders, batch)["wrapped"] for batch in batches]
@@ -394,6 +397,7 @@ def test_a_missing_card_or_key_shows_nothing(two_orders, what):
     nothing_shown(two_orders, "A-1")
 
 
+@pytest.mark.fault("reveals: kms down")
 def test_without_the_key_service_nothing_is_shown_and_later_everything_is(two_orders):
     browser, page = Browser(two_orders.cloud), f"/r/{two_orders.token('A-1')}"
     with still(two_orders.cloud):

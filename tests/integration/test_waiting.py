@@ -194,6 +194,7 @@ def test_a_lost_refund_is_found_by_the_sweeper(merchant):
     assert (merchant.counts("A-1"), merchant.pool("MONTH")) == ({"RETURNED": 1}, 1)
 
 
+@pytest.mark.fault("clocks: twice")
 def test_pushing_a_timer_is_no_work_and_is_done_once(merchant):
     with still(merchant.cloud):
         merchant.pay("A-1", ("MONTH", 1))
@@ -370,6 +371,7 @@ def test_a_release_brought_forward_is_seen_by_the_sweeper(merchant):
     assert merchant.counts("A-1") == {"DELIVERED": 1}
 
 
+@pytest.mark.fault("tenants: indexes")
 def test_waiting_rooms_of_merchants_are_apart(merchant):
     with merchant_of(merchant.cloud) as other:
         for one in (merchant, other):

@@ -58,8 +58,8 @@ def wrong_calls(merchant):
     yield "not a signature", own, body, good | {"webhook-signature": "\x7f;;,,v1"}
     yield "another body", own, body.replace(b"25.00", b"00.01"), good
     yield "another shop's secret", own, body, sign_own(other.key, body)
-    yield "six minutes old", own, body, sign_own(merchant.key, body, at=time.time() - 360)
-    yield "six minutes ahead", own, body, sign_own(merchant.key, body, at=time.time() + 360)
+    yield "ten minutes old", own, body, sign_own(merchant.key, body, at=time.time() - 600)
+    yield "ten minutes ahead", own, body, sign_own(merchant.key, body, at=time.time() + 600)
     yield "unknown shop", "/webhooks/standard/nobody", body, good
     yield "unknown channel", f"/webhooks/taobao/{merchant.own}", body, good
     yield "the other channel", f"/webhooks/shopify/{merchant.own}", body, told
@@ -71,6 +71,13 @@ def wrong_calls(merchant):
     yield "odd shop", "/webhooks/standard/%00%23%2e%2e%2f", body, good
 
 
+@pytest.mark.fault(
+    "webhooks: signature",
+    "webhooks: changed",
+    "webhooks: old",
+    "webhooks: clock ahead",
+    "webhooks: clock behind",
+)
 def test_every_wrong_call_gets_the_same_answer_and_leaves_nothing(merchant):
     log, answers = Log(merchant.cloud), {}
     calls = list(wrong_calls(merchant))
@@ -202,6 +209,7 @@ def test_only_post_is_a_notification(merchant):
         assert call(merchant.cloud, method, f"/webhooks/standard/{merchant.own}").status == 404
 
 
+@pytest.mark.fault("webhooks: at once")
 def test_ten_times_the_same_order_at_once_is_one_order(merchant):
     merchant.sell("MONTH", cards=20)
     body = an_event(buyer={"email": "once@example.com"})

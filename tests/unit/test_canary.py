@@ -41,6 +41,7 @@ def move(seen, header=PAID, units=(), slot=SLOT + 1, now=NOON + 300_000):
     return next_move(seen, slot, now, header, units)
 
 
+@pytest.mark.fault("clocks: fired twice")
 def test_an_order_is_placed_once_for_each_slot():
     first = move(Canary(tenant="acme", enabled=True), slot=SLOT)
     assert (first.tells, first.after.stage, first.after.order) == ("order.paid", "placed", order_in(SLOT))

@@ -239,6 +239,7 @@ def test_whoever_loses_the_race_with_the_code_in_hand_is_shown_the_card():
     assert world.units["1#0001"].views == 2
 
 
+@pytest.mark.fault("races: replaced")
 def test_a_card_replaced_meanwhile_is_shown_in_its_new_form():
     world = a_world()
     world.race = lambda: world.units.update(
@@ -247,6 +248,7 @@ def test_a_card_replaced_meanwhile_is_shown_in_its_new_form():
     assert codes(world.redeem.reveal("link", a_visitor(), "")) == ["plain c9"]
 
 
+@pytest.mark.fault("races: refunded")
 def test_a_card_refunded_meanwhile_is_not_shown():
     world = a_world()
     gone = replace(world.units["1#0001"], card="", state=State.RETURNED)

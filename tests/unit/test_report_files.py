@@ -129,6 +129,7 @@ def test_a_csv_for_machines_has_nothing_but_rows(tmp_path):
     } == dict(zip(head, row, strict=True))
 
 
+@pytest.mark.fault("reports: formula", "reports: control", "reports: full-width")
 @pytest.mark.parametrize("nasty", NASTY)
 def test_what_a_spreadsheet_would_run_is_text(nasty, tmp_path):
     path = written(report(R4_COLUMNS, [r4_row(number=nasty)], name="R4"), "csv", tmp_path)
@@ -138,6 +139,7 @@ def test_what_a_spreadsheet_would_run_is_text(nasty, tmp_path):
     assert len(row) == len(head)
 
 
+@pytest.mark.fault("reports: quotes")
 @pytest.mark.parametrize(
     "harmless",
     ["", "MGTV-30D", "a=b", "订单-1", "1.5", "12345678901", "#1001", "a\r\nb", 'say "x"', "a,b", "x "],
@@ -187,6 +189,7 @@ def test_a_format_nobody_knows_is_refused(tmp_path):
         ReportFiles().write(report(R1_COLUMNS, []), "pdf", "en", tmp_path)
 
 
+@pytest.mark.fault("reports: formula", "reports: control", "reports: full-width")
 @given(st.text(alphabet="=+-@\t\r\n\0＝ ,\"'0123456789eEa季", max_size=15))
 def test_no_text_is_run_and_none_is_lost(text):
     kept = guarded(text)
@@ -196,6 +199,7 @@ def test_no_text_is_run_and_none_is_lost(text):
     assert len(kept) <= len(text) + 1
 
 
+@pytest.mark.fault("reports: quotes")
 @given(st.lists(st.text(alphabet="a,\"\r\n\t '季", max_size=8), min_size=3, max_size=3))
 def test_every_text_comes_back_out_of_its_quotes(texts):
     line_text = report_files._line(texts, "\r\n")
@@ -263,6 +267,7 @@ def test_the_data_sheet_has_a_frozen_header_and_filters(tmp_path):
     assert sheet.find("s:autoFilter", NS).get("ref") == "A1:R2"
 
 
+@pytest.mark.fault("reports: formula")
 def test_ids_and_texts_are_text_and_nothing_is_a_formula(tmp_path):
     rows = [r4_row("261100000000000000001", number=nasty, sku="https://example.com") for nasty in NASTY]
     book = Book(written(report(R4_COLUMNS, rows, name="R4"), "xlsx", tmp_path))

@@ -271,6 +271,7 @@ def calls_of_a_run():
     return world.calls
 
 
+@pytest.mark.fault("kills: seal")
 @pytest.mark.parametrize("last", range(1, calls_of_a_run() + 1))
 def test_a_sealer_may_die_between_any_two_calls(last):
     world, now = busy_world()
@@ -289,6 +290,7 @@ def test_a_sealer_may_die_between_any_two_calls(last):
     assert_whole(world, now)
 
 
+@pytest.mark.fault("clocks: fired twice")
 @pytest.mark.parametrize("point", range(1, calls_of_a_run() + 1))
 def test_another_sealer_may_run_between_any_two_calls(point):
     world, now = busy_world()
@@ -306,6 +308,7 @@ def test_another_sealer_may_run_between_any_two_calls(point):
     assert_whole(world, now + 1)
 
 
+@pytest.mark.fault("kills: seal", "clocks: fired twice")
 @pytest.mark.parametrize("point", range(1, calls_of_a_run() + 1))
 def test_two_sealers_of_which_one_dies_half_way(point):
     """The second begins at `point`, dies five calls later, and the first goes on."""
@@ -425,6 +428,7 @@ def test_no_gap_goes_unseen(drawn):
 times = st.integers(min_value=0, max_value=3 * 3_600_000)
 
 
+@pytest.mark.fault("streams: replayed")
 @given(st.lists(st.tuples(times, times, st.booleans()), max_size=30))
 def test_whatever_comes_late_and_however_often_is_sealed_once(drawn):
     """Lines are projected some time after they happened, again now and then, and sealers run between."""

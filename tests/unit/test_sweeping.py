@@ -99,6 +99,7 @@ def test_what_is_due_is_sent_and_what_is_not_is_left():
     assert (world.due("late"), world.due("early"), world.due("card")) == (NOW + AGAIN, NOW + 1, NOW + AGAIN)
 
 
+@pytest.mark.fault("clocks: twice")
 def test_a_second_sweep_finds_it_moved():
     world = World()
     world.add("ORDER", "late", NOW - 1)
@@ -108,6 +109,7 @@ def test_a_second_sweep_finds_it_moved():
     assert world.sent == []
 
 
+@pytest.mark.fault("clocks: twice")
 def test_what_the_index_still_shows_is_not_sent_twice():
     world = World()
     world.add("ORDER", "late", NOW - 1)
