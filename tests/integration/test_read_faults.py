@@ -1,4 +1,4 @@
-"""Every strong read of the order protocol is throttled or not answered: the truth in the end, or no answer."""
+"""Every strong read of the order protocol is throttled or not answered: it tells the truth, or nothing."""
 
 import pytest
 
