@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local import engines
 from local.desk import Desk
 from local.faults import Faults, Switches
@@ -47,6 +49,9 @@ class Cloud:
     `isolate` gives each function interpreters of its own, with its own layers and memory and no more.
     Several clouds may run at once, each on a folder of its own.
 
+    An engine that ends by itself is started again on its port and data, and so is the process that functions
+    come from; `restarts` counts them by name.
+
     What a `kill -9` leaves behind: tables with all they acknowledged, keys, secrets, buckets and objects, and
     how far each stream was read. Messages in queues and mails may be lost, as nothing durable may depend on
     them.
@@ -76,6 +81,7 @@ class Cloud:
         self._stopping = threading.Event()
         self._engines_change = threading.RLock()
         self.problems: dict[str, FunctionError] = {}
+        self.restarts: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         try:
@@ -196,8 +202,8 @@ class Cloud:
         state = self._read_state()
         ports = state.get("ports", {})
         self.log = self.data / "functions.log"
-        self._parent = Parent(self.log)
-        self._undo.callback(self._parent.stop)
+        self.parent = Parent(self.log)
+        self._undo.callback(self.parent.stop)
         self._start_engines(ports, lock)
         self._server = Server(
             engines.free_port(ports.get("http", 0)), lambda request: self._gateway.answer(request)
@@ -216,7 +222,7 @@ class Cloud:
         self._server.start()
         self._undo.callback(self._server.stop)  # before the queues, so that nothing new comes in meanwhile
         self._mailbox.start()
-        threading.Thread(target=self._watch, name="engines", daemon=True).start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
@@ -288,7 +294,7 @@ class Cloud:
             found,
             layers,
             addresses,
-            self._parent,
+            self.parent,
             self._concurrency,
             isolate=self._isolate,
             switches=self.switches,
@@ -343,15 +349,26 @@ class Cloud:
     # ------------------------------------------------------------------ running
 
     def _watch(self) -> None:
-        """Start an engine again that ended by itself."""
+        """Start again what ended by itself: an engine, or the parent of all functions."""
+        whole = True
         while not self._stopping.wait(0.2):
             with self._engines_change:
-                for engine in {self.services, self.tables}:
-                    if engine.process.poll() is not None and not self._stopping.is_set():
-                        self._say(f"{engine.name} ended by itself and is started again, see {engine.log}")
-                        with contextlib.suppress(engines.EngineError):
-                            engine.restart()
-                            self.resources.make_all()
+                gone = [one for one in self._watched() if not one.alive and not self._stopping.is_set()]
+                whole = whole and not gone
+                for one in gone:
+                    self._say(f"{one.name} ended by itself and is started again, see {one.log}")
+                    self.restarts[one.name] += 1
+                    with contextlib.suppress(engines.EngineError):
+                        one.restart()
+                if not whole and not self._stopping.is_set():
+                    # What was made may be gone with an engine's memory; it may also have ended once more.
+                    with contextlib.suppress(engines.EngineError, BotoCoreError, ClientError):
+                        self.resources.make_all()
+                        self._write_state()
+                        whole = True
+
+    def _watched(self) -> list[engines.Engine | Parent]:
+        return [*dict.fromkeys((self.tables, self.services)), self.parent]
 
     def _busy(self, deadline: float) -> str:
         """What is being done, or "" when nothing was from the beginning to the end of this look."""
@@ -398,6 +415,7 @@ class Cloud:
                 "runner": os.getpid(),
                 "services": self.services.process.pid,
                 "tables": self.tables.process.pid,
+                "functions": self.parent.process.pid,
             },
             "keys": self.resources.keys,
             "environment": self.environment,

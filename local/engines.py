@@ -103,10 +103,14 @@ class Engine:
         self._launch = functools.partial(tied_process, argv, environ, log, keep)
         self.process = self._launch()
 
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
     def wait(self, answers: Callable[[Engine], bool]) -> None:
         """Return once it answers; raises EngineError when it ended or took too long."""
         deadline = time.monotonic() + START_SECONDS
-        while self.process.poll() is None and time.monotonic() < deadline:
+        while self.alive and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 if answers(self):
                     return

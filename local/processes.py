@@ -91,21 +91,39 @@ def resident(pid: int) -> int:
 class Parent:
     """The process all environments come from; start it early, its imports take a while."""
 
+    name = "functions"
+
     def __init__(self, log: Path) -> None:
         self.log = log
-        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._forking = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environ = {**process_variables(), "PYTHONPATH": str(engines.ROOT)}
         argv = [sys.executable, "-m", "local.environment", str(theirs.fileno())]
         with theirs:
-            self._process = engines.tied_process(argv, environ, log, [theirs.fileno()])
+            self.process = engines.tied_process(argv, environ, self.log, [theirs.fileno()])
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def restart(self) -> None:
+        """Start it again, once it has ended; its environments ended with it."""
+        with self._forking:
+            self._requests.close()
+            self._start()
 
     def fork(self, order: dict[str, Any], memory: int = 0) -> Environment:
         """A new environment; raises ProcessError when the parent is gone."""
         ours, theirs = socket.socketpair()
         with self._forking, theirs:
-            socket.send_fds(self._requests, [json.dumps(order).encode()], [theirs.fileno()])
-            pid = int(self._requests.recv(32) or b"0")
+            try:
+                socket.send_fds(self._requests, [json.dumps(order).encode()], [theirs.fileno()])
+                pid = int(self._requests.recv(32) or b"0")
+            except OSError:
+                pid = 0
         if not pid:
             ours.close()
             raise ProcessError(f"the parent of all functions ended, see {self.log}")
@@ -116,8 +134,8 @@ class Parent:
     def stop(self) -> None:
         """End it and every environment; calls that still run are cut off."""
         self._requests.close()
-        self._process.terminate()
-        self._process.wait()
+        self.process.terminate()
+        self.process.wait()
 
 
 def process_variables() -> dict[str, str]:

@@ -74,9 +74,9 @@ class Resources:
 
     def lookup(self, logical: str, attribute: str) -> Any:
         """What Ref (attribute "") or GetAtt gives for a resource; TemplateError for what does not exist."""
-        if logical not in self._made:
-            self._made[logical] = self._make(logical)
-        made = self._made[logical]
+        made = self._made.get(logical)
+        if made is None:
+            made = self._made[logical] = self._make(logical)
         if attribute not in made:
             raise TemplateError(f"the local cloud knows no {logical}.{attribute}")
         return made[attribute]

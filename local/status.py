@@ -87,16 +87,18 @@ class Status:
 
     def _engines(self) -> list[dict[str, Any]]:
         cloud = self._cloud
-        roles = [(cloud.tables, "tables"), (cloud.services, "services")]
+        roles: list[tuple[Any, str]] = [(cloud.tables, "tables"), (cloud.services, "services")]
         if cloud.tables is cloud.services:
             roles = [(cloud.services, "tables, services")]
+        roles.append((cloud.parent, "parent of all functions"))
         return [
             {
                 "name": engine.name,
                 "role": role,
                 "pid": engine.process.pid,
-                "port": engine.port,
-                "alive": engine.process.poll() is None,
+                "port": getattr(engine, "port", None),
+                "alive": engine.alive,
+                "restarts": cloud.restarts[engine.name],
             }
             for engine, role in roles
         ]

@@ -172,7 +172,8 @@ def _engines(status: dict[str, Any]) -> str:
         _row(
             (f"<code>{_text(one['name'])}</code> <small>{_text(one['role'])}</small>", ""),
             (str(one["pid"]), "n"),
-            (str(one["port"]), "n"),
+            (str(one["port"] or ""), "n"),
+            (str(one["restarts"]), "n"),
             (
                 '<span class="good">运行 alive</span>'
                 if one["alive"]
@@ -183,7 +184,9 @@ def _engines(status: dict[str, Any]) -> str:
         )
         for one in status["engines"]
     ]
-    return _section("engines", "引擎 Engines", _table(("引擎 engine", "pid#", "端口# port", ""), rows))
+    return _section(
+        "engines", "引擎 Engines", _table(("引擎 engine", "pid#", "端口# port", "重启# restarts", ""), rows)
+    )
 
 
 def _faults(status: dict[str, Any]) -> str:

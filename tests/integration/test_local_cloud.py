@@ -483,11 +483,21 @@ def test_nothing_listens_beyond_this_machine(sample):
     assert {open_at[port] for port in ports} == {"0100007F"}
 
 
-def test_an_engine_that_dies_is_started_again(sample):
-    sample.services.process.kill()
-    eventually(lambda: fetch(sample.url + "/things/revived", method="POST")[0] == 200)
+@pytest.mark.parametrize("which", [("services",), ("tables",), ("parent",), ("tables", "services", "parent")])
+def test_what_dies_is_started_again(sample, which):
+    before, killed = sample.restarts.copy(), [getattr(sample, name) for name in which]
+    for one in killed:
+        one.process.kill()
+    eventually(lambda: sum((sample.restarts - before).values()) == len(killed))
+    assert sample.restarts - before == {one.name: 1 for one in killed}
+    name = f"revived-{len(which)}-{which[0]}"
+    eventually(lambda: fetch(f"{sample.url}/things/{name}", method="POST")[0] == 200)
     sample.wait_idle()
-    assert item(sample, "Seen", "O#revived")
+    assert item(sample, "Seen", f"O#{name}")
+    told = json.loads((sample.data / "cloud.json").read_text())["pids"]
+    assert {told["services"], told["tables"], told["functions"]} == {
+        one.process.pid for one in (sample.services, sample.tables, sample.parent)
+    }
 
 
 def test_an_outage_ends(sample):

@@ -46,7 +46,7 @@ def test_everything_that_runs_is_shown(quiet):
     told = status(quiet)
     assert {item["name"] for item in told["functions"]} == set(quiet.functions.functions)
     assert {item["name"] for item in told["queues"]} == set(quiet.template.of_type("AWS::SQS::Queue"))
-    assert [item["alive"] for item in told["engines"]] == [True, True]
+    assert [(item["alive"], item["restarts"]) for item in told["engines"]] == [(True, 0)] * 3
     assert {item["expression"] for item in told["schedules"]} >= {"rate(1 minute)", "rate(5 minutes)"}
     assert all(item["next"] > time.time() for item in told["schedules"])
     assert {item["table"] for item in told["streams"]} == {"MainTable"}
