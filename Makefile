@@ -17,7 +17,7 @@ export SAM_CLI_TELEMETRY ?= 0
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench model simulate clean lock build deploy template-check
+.PHONY: help demo serve test check bench model simulate kills clean lock build deploy template-check
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: .venv/ready ## one table of figures, also in bench/results.json
 
 model: .venv/ready ## search every order of events of small worlds (ARGS="X1 X3" names runs)
 	@$(PYTHON) -m tests.model $(ARGS)
+
+kills: .venv/ready ## kill functions, engines and everything under orders (ORDERS=2000 SEED=1)
+	@KILLS_ORDERS=$(or $(ORDERS),2000) KILLS_SEED=$(or $(SEED),1) \
+		$(PYTHON) -m pytest -q -s tests/integration/test_kills.py
 
 clean: ## remove what set-up and runs left in this folder
 	rm -rf .venv .local node_modules .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

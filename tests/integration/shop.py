@@ -36,7 +36,7 @@ from cardcourier.adapters.tables.writes import Delete
 from cardcourier.adapters.vault import record_of
 from cardcourier.clock import now_ms
 from cardcourier.domain.cards import Card
-from cardcourier.domain.catalogue import Listing, Product, Shop, Tenant
+from cardcourier.domain.catalogue import Batch, Listing, Product, Shop, Tenant
 from cardcourier.domain.imports import SharedCard
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.protocol import Actor, Pool
@@ -411,19 +411,32 @@ class Log:
         return sum(sum(json.loads(line)[name]) for line in found)
 
 
-def raw_items(table="MAIN_TABLE", prefix=""):
-    """Every item of a table whose key begins so, as the engine keeps it."""
+def raw_items(table="MAIN_TABLE", prefix="", having=()):
+    """Every item of a table, as the engine keeps it: whose key begins so, and that has one of these."""
     client, found = wiring.client("dynamodb"), []
-    request = {"TableName": os.environ[table], "ConsistentRead": True}
+    request, filters = {"TableName": os.environ[table], "ConsistentRead": True}, []
     if prefix:
-        request["FilterExpression"] = "begins_with(pk, :prefix)"
+        filters.append("begins_with(pk, :prefix)")
         request["ExpressionAttributeValues"] = {":prefix": {"S": prefix}}
+    if having:
+        filters.append(" OR ".join(f"attribute_exists(#{name})" for name in having))
+        request["ExpressionAttributeNames"] = {f"#{name}": name for name in having}
+    if filters:
+        request["FilterExpression"] = " AND ".join(f"({one})" for one in filters)
     while True:
         page = client.scan(**request)
         found += page["Items"]
         if "LastEvaluatedKey" not in page:
             return found
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def count_batches(merchant):
+    """Write down what each batch holds, as an import does."""
+    lie = Counter((i["batch"]["S"], i["sku"]["S"]) for i in raw_items("VAULT_TABLE", f"V#{merchant.id}#"))
+    for (batch, sku), count in lie.items():
+        counted = Batch(tenant=merchant.id, id=batch, sku=sku, imported=count)
+        wiring.catalogue_table().put(names.batch_key(merchant.id, batch), counted, now_ms(), "test")
 
 
 def raw_item(key, table="MAIN_TABLE"):
@@ -510,25 +523,22 @@ def withdraw(merchant, order):
     return replace(header, seq=header.seq + 1)
 
 
-def settle(merchant):
+def settle(merchant, patience=60):
     """What the clock does within minutes: whatever is still timed is due now, and whoever claimed a
     notification and failed is given up.
     """
     for _ in range(6):
-        merchant.cloud.wait_idle(60)
-        items = raw_items(prefix=f"O#{merchant.id}#")
-        left = [item for item in items if item["sk"]["S"] == "H" and "due" in item]
-        untold = [item for item in items if item.get("d", {}).get("S", "").startswith("D#NOTE#")]
-        if not left and not untold:
+        merchant.cloud.wait_idle(patience)
+        items = raw_items(prefix=f"O#{merchant.id}#", having=("d", "until"))
+        left = [item for item in items if item.get("d", {}).get("S", "").startswith("D#")]
+        if not left:
             return
         past = {"N": str(now_ms() - 1)}
-        for item in (*left, *untold):
+        for item in left:
             change_item((item["pk"]["S"], item["sk"]["S"]), due=past)
-        for item in untold:
-            change_item((item["pk"]["S"], item["sk"]["S"]), not_before=past)
         for item in items:
-            if "until" in item:
-                change_item((item["pk"]["S"], item["sk"]["S"]), until=past)
+            if held := {name: past for name in ("until", "not_before") if name in item}:
+                change_item((item["pk"]["S"], item["sk"]["S"]), **held)
         merchant.cloud.run_schedule("release")
-    names = [keys.order_of(item["pk"]["S"]).order for item in (*left, *untold)]
-    raise AssertionError(f"orders do not settle: {names}")
+    states = {order: merchant.states(order) for order in {keys.order_of(i["pk"]["S"]).order for i in left}}
+    raise AssertionError(f"orders do not settle: {states}")

@@ -5,27 +5,24 @@ import json
 import shutil
 import sqlite3
 import sys
-from collections import Counter
 from contextlib import closing
 
 import pytest
 
 from cardcourier import wiring
-from cardcourier.adapters.tables import catalogue as names
 from cardcourier.adapters.tables import keys
 from cardcourier.clock import now_ms
-from cardcourier.domain.catalogue import Batch
 from cardcourier.domain.segments import SEAL_AFTER
 from cardcourier_cli.main import ending_of
 from tests.integration.shop import (
     Browser,
     Log,
     acting,
+    count_batches,
     forget_messages,
     merchant_of,
     overdue,
     raw_item,
-    raw_items,
     rfc3339,
     still,
     wait_until,
@@ -110,14 +107,6 @@ def reveal(merchant, order):
     assert answer.status == 200, answer.text
     merchant.cloud.wait_idle()
     return [card["code"] for card in answer.json["cards"] if "code" in card]
-
-
-def count_batches(merchant):
-    """Write down what each batch holds, as an import does."""
-    lie = Counter((i["batch"]["S"], i["sku"]["S"]) for i in raw_items("VAULT_TABLE", f"V#{merchant.id}#"))
-    for (batch, sku), count in lie.items():
-        counted = Batch(tenant=merchant.id, id=batch, sku=sku, imported=count)
-        wiring.catalogue_table().put(names.batch_key(merchant.id, batch), counted, now_ms(), "test")
 
 
 def seal(merchant):
