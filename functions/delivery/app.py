@@ -15,7 +15,7 @@ from cardcourier.batches import serve_each
 from cardcourier.clock import now_ms
 from cardcourier.domain.canary import is_canary
 from cardcourier.domain.notification import MAIL
-from cardcourier.domain.orders import Header, OrderKey, Unit
+from cardcourier.domain.orders import Header, OrderKey, Unit, is_name
 from cardcourier.errors import CardCourierError
 from cardcourier.services.delivering import Handed
 
@@ -138,7 +138,7 @@ def _readable(event: dict[str, Any]) -> list[Asked]:
 def _read(record: dict[str, Any]) -> Asked:
     body = json.loads(record["body"])
     words = ("kind", "tenant", "shop", "order")
-    if not isinstance(body, dict) or not all(isinstance(body.get(word), str) for word in words):
+    if not isinstance(body, dict) or not all(is_name(body.get(word)) for word in words):
         raise ValueError("a message of the delivery queue names an order")
     of = body.get({"again": "ask", "notify": "note"}.get(body["kind"], ""), "")
     if not isinstance(of, str):

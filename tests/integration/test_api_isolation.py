@@ -1,6 +1,9 @@
 """A stranger's key with our ids: every route answers as if there were nothing, and nothing changes."""
 
+import json
+import re
 import secrets
+import urllib.request
 
 import pytest
 
@@ -10,7 +13,7 @@ from cardcourier.clock import now_ms
 from cardcourier.domain.access import User, user_id
 from tests.integration.api_client import caller, listed, problem
 from tests.integration.receiver import receiving
-from tests.integration.shop import Merchant, acting, raw_items
+from tests.integration.shop import Merchant, acting, raw_items, rfc3339
 
 ORDER = "/v1/orders/{shop}/A-1"
 HOOK = "/v1/webhook-endpoints/{endpoint}"
@@ -259,3 +262,29 @@ def test_the_same_idempotency_key_in_two_tenants_is_two_requests(house):
 
     assert [answer.status for answer in answers] == [201, 201]
     assert all("idempotent-replayed" not in answer.headers for answer in answers)
+
+
+@pytest.mark.fault("tenants: reports")
+@pytest.mark.parametrize("report", ["R1", "R4"])
+def test_a_strangers_report_over_our_days_holds_nothing_of_ours(house, report):
+    ours, owner, stranger, _ = house
+    since, until = (rfc3339(now_ms() + days * 86_400_000)[:10] for days in (-2, 2))
+    days = {"report": report, "from": since, "to": until, "format": "csv"}
+    jobs = [(who, who.post("/v1/reports", days).json["id"]) for who in (owner, stranger)]
+    ours.cloud.wait_idle()
+
+    mine, theirs = (texts_of(who.get(f"/v1/reports/{job}").json) for who, job in jobs)
+
+    told = ["25.00", "50.00", "-15.00", ours.id, "A-1", "#9-OURS"]
+    assert any(text in mine for text in told)
+    assert not any(text in theirs for text in told)
+
+
+def texts_of(job):
+    """The text of every file that a report became."""
+    assert job["state"] == "done", job
+    texts = []
+    for url in re.findall(r'"(https?://[^"]+)"', json.dumps(job)):
+        with urllib.request.urlopen(url) as answer:
+            texts.append(answer.read().decode("utf-8-sig"))
+    return "".join(texts)

@@ -21,6 +21,10 @@ def page():
     return module
 
 
+def test_no_row_is_without_a_test(page):
+    assert ROWS - page.shown().keys() == set()
+
+
 def test_no_test_names_a_row_that_is_not_listed(page):
     assert page.shown().keys() - ROWS == set()
 

@@ -207,6 +207,20 @@ def test_every_text_comes_back_out_of_its_quotes(texts):
     assert list(csv.reader(io.StringIO(line_text, newline=""))) == [texts]
 
 
+@pytest.mark.fault("reports: inside")
+@pytest.mark.parametrize("behind", [",", '"', '",', '","', "\r\n", "\n", '"\r\n"', "\t", "a,\r\n"])
+def test_what_stands_behind_a_separator_or_a_quote_begins_no_cell(behind, tmp_path):
+    """A cell of its own would be run; so would a line of its own."""
+    row = r4_row(number=f"x{behind}=1+1", sku=f"x{behind}+1")
+    plain = cells_of(written(report(R4_COLUMNS, [r4_row()], name="R4"), "csv", tmp_path))
+
+    lines = cells_of(written(report(R4_COLUMNS, [row], name="R4"), "csv", tmp_path))
+
+    assert lines[1][lines[0].index("Order number")] == f"x{behind}=1+1"
+    assert list(map(len, lines)) == list(map(len, plain))
+    assert not any(cell.startswith(("=", "+")) for line in lines for cell in line)
+
+
 # -- workbook ----------------------------------------------------------------------------------------------
 
 NS = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}

@@ -8,6 +8,13 @@ from zlib import crc32
 from cardcourier.domain.states import ENDED, HANDED_OVER, HOLDS_CARD, WAITING, Room, State
 
 EVERYTHING = "*"
+MOST_NAME_BYTES = 512
+"""Of a name in a message: three of them fit into a table's key, and no name of ours is as long."""
+
+
+def is_name(value: object) -> bool:
+    """Whether a word of a message can name something; reading what cannot would fail its whole batch."""
+    return isinstance(value, str) and len(value.encode()) <= MOST_NAME_BYTES
 
 
 @dataclass(frozen=True, slots=True)

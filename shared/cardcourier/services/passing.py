@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cardcourier.domain.orders import Header, OrderKey
+from cardcourier.domain.orders import Header, OrderKey, is_name
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import Share
 from cardcourier.services.allocating import Allocator
@@ -22,7 +22,7 @@ def request_of(text: str) -> Body:
     """A message as a request. Raises ValueError for anything else, so that it fails alone."""
     body = json.loads(text)
     words = WORDS.get(str(body.get("kind"))) if isinstance(body, dict) else None
-    if words is None or not all(isinstance(body.get(word), str) for word in words):
+    if words is None or not all(is_name(body.get(word)) for word in words):
         raise ValueError("a message of the orders queue names an order or a room")
     request: Body = body
     return request
