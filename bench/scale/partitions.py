@@ -24,8 +24,9 @@ class Bucket:
     at: float = 0.0
 
     @classmethod
-    def full(cls, rate: float) -> "Bucket":
-        return cls(rate, rate)
+    def busy(cls, rate: float) -> "Bucket":
+        """As it stands under load: a simulation is too short to live on what was saved before."""
+        return cls(rate, rate / 10)
 
     def take(self, units: float, now: float) -> bool:
         """Whether there were so many units, which are gone then. `now` in milliseconds."""
@@ -52,8 +53,8 @@ class Partitions:
     _places: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.writes = [Bucket.full(WRITES) for _ in range(self.count)]
-        self.reads = [Bucket.full(READS) for _ in range(self.count)]
+        self.writes = [Bucket.busy(WRITES) for _ in range(self.count)]
+        self.reads = [Bucket.busy(READS) for _ in range(self.count)]
 
     @classmethod
     def warmed(cls, writes: int) -> "Partitions":

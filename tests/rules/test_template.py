@@ -43,6 +43,27 @@ def test_sam_adds_no_rights_of_its_own(translated):
     assert [name for name in schedules if '"*"' in json.dumps(roles[name]["Policies"])] == []
 
 
+def test_the_orders_queue_has_a_limit_or_pollers_kept_ready(translated):
+    """Lambda refuses both at once."""
+    orders = translated["AllocationFunctionMessages"]["Properties"]
+    nothing = {"Ref": "AWS::NoValue"}
+    assert orders["ScalingConfig"]["Fn::If"][:2] == ["KeepPollers", nothing]
+    assert orders["ProvisionedPollerConfig"]["Fn::If"][::2] == ["KeepPollers", nothing]
+
+
+def test_no_table_is_warmed_unless_it_is_asked_for():
+    template = load(TEXT)
+    tables = [table["Properties"] for table in of_type(template, "AWS::DynamoDB::Table").values()]
+    indexes = [index for table in tables for index in table.get("GlobalSecondaryIndexes", ())]
+    warmed = [part["WarmThroughput"]["Fn::If"] for part in tables + indexes if "WarmThroughput" in part]
+    asked = {name: template["Conditions"][name] for name, _, _ in warmed}
+    assert len(warmed) == 5 and all(otherwise == {"Ref": "AWS::NoValue"} for _, _, otherwise in warmed)
+    assert all(
+        template["Parameters"][of["Fn::Not"][0]["Fn::Equals"][0]["Ref"]]["Default"] == 0
+        for of in asked.values()
+    )
+
+
 def test_every_policy_has_room_to_grow(translated):
     for item in translated.values():
         if item["Type"] == "AWS::IAM::Role":

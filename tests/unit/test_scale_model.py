@@ -7,6 +7,7 @@ import pytest
 
 from bench.scale import bitten
 from bench.scale.database import ATTEMPTS, CONFLICT, FAILED, NONE, THROTTLED, Client, Database, Part
+from bench.scale.importing import ROWS, beside
 from bench.scale.partitions import NEW_TABLE, Bucket, Partitions
 from bench.scale.pickers import CONTROLS
 from bench.scale.presale import release
@@ -15,6 +16,7 @@ from bench.scale.shelves import Shelf, sort_key
 from bench.scale.timeline import SideBySide, Timeline
 from cardcourier.domain.stock import NEVER, Marker
 from cardcourier.errors import Unavailable
+from cardcourier.services.pacing import PER_SHARD
 from cardcourier.services.picking import Picker
 
 
@@ -94,7 +96,7 @@ def test_an_error_side_by_side_reaches_the_caller():
 
 
 def test_a_bucket_gives_a_seconds_units_and_then_what_comes_in():
-    bucket = Bucket.full(1_000)
+    bucket = Bucket(1_000, 1_000)
     assert sum(bucket.take(2, 0) for _ in range(600)) == 500
     assert sum(bucket.take(2, 100) for _ in range(600)) == 50
     assert sum(bucket.take(2, 60_000) for _ in range(600)) == 500
@@ -192,6 +194,13 @@ def test_the_queue_begins_slowly_and_provisioned_pollers_do_not():
     slow = simulate(Sale(400, 4, 16_000, seconds=2, most=100))
     fast = simulate(Sale(400, 4, 16_000, seconds=2, most=100, pollers=10))
     assert slow["p99 ms"] > fast["p99 ms"]
+
+
+def test_an_import_beside_a_sale_brings_in_no_more_than_its_fifth():
+    sale = Sale(100, 2, 16_000, seconds=2)
+    found, came = beside(sale, polite=True)
+    assert 0 < came <= 2 * PER_SHARD + ROWS / sale.seconds / 10
+    assert found["given back %"] == 0 and beside(sale, polite=False)[1] > came
 
 
 def test_a_room_is_emptied_when_its_presale_opens():
