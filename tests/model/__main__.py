@@ -1,9 +1,9 @@
 """Search runs of the protocol model to their end and say what came of it; all of them without a name.
 
 The model, to be read in this order: `items.py` (what is stored), `writes.py` (W1 to W20), `rules.py` (the
-twelve rules as switches), `process.py` (what a process is), `passing.py` (pass and delivery), `actors.py`
-(everybody else), `sweeping.py` (the sweeper alone), `checks.py` (what must hold), `moving.py` (moves and
-faults), `judging.py` and `search.py` (the search), `runs.py` (the worlds).
+rules as switches), `process.py` (what a process is), `passing.py` (pass and delivery), `actors.py` (everybody
+else), `reserving.py` (reservations, which are planned), `sweeping.py` (the sweeper alone), `checks.py` (what
+must hold), `moving.py` (moves and faults), `judging.py` and `search.py` (the search), `runs.py` (the worlds).
 
 To add a write, a process, a rule, a check: docs/proof.md, "The model", last paragraph.
 """

@@ -9,10 +9,12 @@ from tests.model.items import (
     ALL,
     BACKORDER,
     ENDED,
+    EXPIRED,
     HANDED_OVER,
     HELD,
     HOLDS_CARD,
     ONE,
+    RESERVED,
     ROOMS,
     Store,
     Unit,
@@ -33,6 +35,8 @@ IDLE = "a unit waits although there is a card for it"
 NO_ROOM = "a unit waits where no timer will look"
 KEPT = "a refunded unit did not end"
 TIMER_LEFT = "a timer is left for ever"
+TOO_SOON = "a reserved card was taken back before its promised end"
+KEPT_UNPAID = "a card is kept for an order that nobody paid"
 ROOM_LEFT = "a room is left without anybody waiting"
 RESTLESS = "the sweeper never comes to rest"
 
@@ -44,7 +48,7 @@ def broken(world: World, store: Store) -> str | None:
 
 def cards_have_one_home(world: World, store: Store) -> Iterator[str]:
     homes = [*store.pool, *store.burnt]
-    homes += [unit.card for units in store.units for unit in units if unit.state in HOLDS_CARD]
+    homes += [unit.card for units in store.units for unit in units if unit.card]
     if sorted(homes) != sorted(store.vault):
         yield HOMES
 
@@ -88,11 +92,17 @@ def only_refunded_units_end(world: World, store: Store) -> Iterator[str]:
             yield COUNTED_TWICE
 
 
+def promises_are_kept(world: World, store: Store) -> Iterator[str]:
+    if store.early:
+        yield TOO_SOON
+
+
 SAFETY = (
     cards_have_one_home,
     shown_cards_stay,
     nothing_is_allocated_that_may_not_be,
     only_refunded_units_end,
+    promises_are_kept,
 )
 
 
@@ -107,7 +117,8 @@ def refunded_units_ended(world: World, store: Store) -> Iterator[str]:
         told = refunds(store, order)
         if not store.headers[order].paid or not told:
             continue
-        ended = {n for n, unit in enumerate(units) if unit.state in ENDED or (order, n) in store.settled}
+        over = ENDED | {EXPIRED}
+        ended = {n for n, unit in enumerate(units) if unit.state in over or (order, n) in store.settled}
         due = set(range(len(units))) if ALL in told else {what for what in told if what != ONE}
         if due - ended or len(ended) < min(len(units), told.count(ONE)):
             yield KEPT
@@ -117,7 +128,8 @@ def paid_units_are_delivered_or_wait(world: World, store: Store) -> Iterator[str
     for order, units in enumerate(store.units):
         if store.headers[order].paid:
             for number, unit in enumerate(units):
-                if unit.state not in ENDED | HANDED_OVER and (order, number) not in store.settled:
+                over = unit.state in ENDED | HANDED_OVER or (order, number) in store.settled
+                if not over and not (unit.state == EXPIRED and number in store.headers[order].stop):
                     yield from waits_rightly(world, store, order, unit)
 
 
@@ -130,6 +142,11 @@ def waits_rightly(world: World, store: Store, order: int, unit: Unit) -> Iterato
         yield NO_ROOM
     elif not store.paused and store.open and (store.pool or unit.state != BACKORDER):
         yield IDLE
+
+
+def nothing_is_kept_unpaid(world: World, store: Store) -> Iterator[str]:
+    if any(unit.state == RESERVED for units in store.units for unit in units):
+        yield KEPT_UNPAID
 
 
 def no_timer_is_left(world: World, store: Store) -> Iterator[str]:
@@ -145,7 +162,13 @@ def no_room_is_left(world: World, store: Store) -> Iterator[str]:
         yield ROOM_LEFT
 
 
-LIVENESS = (refunded_units_ended, paid_units_are_delivered_or_wait, no_timer_is_left, no_room_is_left)
+LIVENESS = (
+    refunded_units_ended,
+    paid_units_are_delivered_or_wait,
+    nothing_is_kept_unpaid,
+    no_timer_is_left,
+    no_room_is_left,
+)
 
 
 def refunds(store: Store, order: int) -> list[str | int]:

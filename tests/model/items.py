@@ -16,6 +16,7 @@ PAUSED = "SCHEDULED/PAUSE"
 
 ALLOCATED, DELIVERED, REVEALED = "ALLOCATED", "DELIVERED", "REVEALED"
 CANCELLED, RETURNED, REFUNDED = "CANCELLED", "RETURNED", "REFUNDED"
+RESERVED, EXPIRED = "RESERVED", "EXPIRED"
 
 WAITING = frozenset({HELD, SCHEDULED, BACKORDER, PAUSED})
 UNSEEN = frozenset({ALLOCATED, DELIVERED})
@@ -29,11 +30,17 @@ ROOMS = (SCHEDULED, BACKORDER, PAUSED)
 ALL, ONE = "all", "one"
 """What a refund ends: every unit, or one of which it is not said which. A number names the unit."""
 
+LATE = 99
+"""The tick when everything that was ever promised or touched is long past."""
+
 Nothing: frozenset = frozenset()
 
 
 class Header(NamedTuple):
-    """`paid` is the number of the first payment or 0, `stop` holds units, `owed` counts those to choose."""
+    """`paid` is the number of the first payment or 0, `stop` holds units, `owed` counts those to choose.
+
+    `until` is the end of a reservation it asked for (tick), 0 without.
+    """
 
     ver: int = 0
     paid: int = 0
@@ -41,15 +48,20 @@ class Header(NamedTuple):
     owed: int = 0
     approved: bool = False
     timer: bool = False
+    until: int = 0
 
 
 class Unit(NamedTuple):
-    """`fresh`: it came to its room in this tick, so that the index may not show it yet."""
+    """`fresh`: it came to its room in this tick, so that the index may not show it yet.
+
+    `until` is the promised end while it is RESERVED (tick).
+    """
 
     state: str = ABSENT
     card: int = 0
     timer: bool = False
     fresh: bool = False
+    until: int = 0
 
 
 class Store(NamedTuple):
@@ -57,7 +69,8 @@ class Store(NamedTuple):
 
     `rooms` says when each of ROOMS was last touched (tick), None where there is no room. `open` says that
     the presale has begun, `paused` that the gate of the product is closed. `shown` holds (card, order, unit)
-    for each plaintext that left; `settled` the units that a pass took for ended though nothing was written.
+    for each plaintext that left; `settled` the units that a pass took for ended though nothing was written;
+    `early` that a card was taken back before the end that was promised.
     """
 
     headers: tuple[Header, ...]
@@ -72,6 +85,7 @@ class Store(NamedTuple):
     paused: bool = False
     shown: frozenset = Nothing
     settled: frozenset = Nothing
+    early: bool = False
 
     def unit(self, order: int, number: int) -> Unit:
         return self.units[order][number]

@@ -12,10 +12,12 @@ from tests.model.items import (
     ALLOCATED,
     BACKORDER,
     ENDED,
+    EXPIRED,
     HANDED_OVER,
     HELD,
     HOLDS_CARD,
     PAUSED,
+    RESERVED,
     REVEALED,
     SCHEDULED,
     WAITING,
@@ -26,6 +28,7 @@ from tests.model.items import (
     World,
 )
 from tests.model.process import Process, Step
+from tests.model.reserving import Reserving, confirm, wait_after_all
 from tests.model.rules import Rule
 from tests.model.writes import (
     DONE,
@@ -81,6 +84,8 @@ class Pass:
         return [Step("reads the header", self._read(world, store, header))]
 
     def _read(self, world: World, store: Store, header: Header) -> Process | None:
+        if not header.paid and header.until:
+            return Reserving(self.order, header.ver, header.until, header.stop)
         if not header.paid:
             left = header.timer and world.without is not Rule.UNPAID_TIMER_GOES
             return Pass(self.order, "unpaid", header.ver) if left else None
@@ -147,6 +152,8 @@ class Pass:
         stays = Step(f"leaves unit {self.number} {state}", self._next(world, self.seen))
         if state == HELD:
             return self._release(world, store, stays)
+        if state == RESERVED:
+            return [confirm(self.order, self.number, self.seen.card)]
         rooms = [one for one in self._rooms(world, store) if (state, one) != (BACKORDER, SCHEDULED)]
         moves = [stays if room == state else self._change(world, state, room) for room in rooms]
         if BACKORDER not in rooms:
@@ -165,6 +172,8 @@ class Pass:
         return [self._change(world, HELD, room) for room in self._rooms(world, store)]
 
     def _change(self, world: World, seen: str, room: str) -> Write:
+        if seen == EXPIRED:
+            return wait_after_all(self.order, self.number, room)
         apart = world.without is Rule.ROOM_CHANGE_ONE_WRITE
         return (change_room_of_unit if apart else change_room)(self.order, self.number, seen, room, self.ver)
 
@@ -173,13 +182,13 @@ class Pass:
             return [tombstone(self.order, self.number)]
         unit = store.unit(self.order, self.number)
         if unit.state == ABSENT:
-            gone = store._replace(settled=store.settled | {(self.order, self.number)})
-            return [Step(f"finds no unit {self.number}", self._next(world, unit), gone)]
+            done = store._replace(settled=store.settled | {(self.order, self.number)})
+            return [Step(f"finds no unit {self.number}", self._next(world, unit), done)]
         return [Step(f"reads unit {self.number}", self._know(world, unit))]
 
     def _end(self) -> Moves:
         here = self.order, self.number
-        if self.seen.state in WAITING:
+        if self.seen.state in WAITING | {EXPIRED}:
             return [end_waiting(*here, self.seen.state)]
         if self.seen.state == REVEALED:
             return [burn(*here, self.seen.card)]
@@ -190,9 +199,13 @@ class Pass:
         if unit.state == ABSENT:
             return replace(self, seen=None)
         held = unit.state in HOLDS_CARD and self.number not in self.stop
-        if held or unit.state in ENDED:
+        if held or unit.state in ENDED or self._lets_expired_be(world, unit):
             return self._next(world, unit)
         return replace(self, seen=Unit(unit.state, unit.card))
+
+    def _lets_expired_be(self, world: World, unit: Unit) -> bool:
+        rule = Rule.EXPIRED_IS_ENDED if self.number in self.stop else Rule.EXPIRED_MOVES_ON
+        return unit.state == EXPIRED and world.without is rule
 
     def _next(self, world: World, unit: Unit, mine: bool = False) -> Process | None:
         """The unit is at rest, as far as this pass can see."""
@@ -293,9 +306,9 @@ class Pass:
 
 def written(request: Write, seen: Unit | None) -> Unit:
     """The unit after the pass's own write, as far as the pass goes by it."""
-    if request.number == "W7":
+    if request.number in ("W7", "R6"):
         return Unit(request.args[2])
-    if request.number in ("W6", "W9"):
+    if request.number in ("W6", "W9", "R3"):
         return Unit(ALLOCATED, timer=request.number == "W9")
     return Unit("CANCELLED")
 
@@ -315,7 +328,7 @@ def cheapest(units: tuple[Unit, ...], header: Header) -> frozenset[int]:
 def price(unit: Unit) -> int:
     if unit.state == ABSENT:
         return 0
-    if unit.state in WAITING:
+    if unit.state in WAITING | {EXPIRED}:
         return 1
     return {REVEALED: 3}.get(unit.state, 4 if unit.state in ENDED else 2)
 

@@ -1,4 +1,4 @@
-"""The twelve rules of the order protocol, each a switch: without one the model goes wrong."""
+"""The twelve rules of the order protocol, and of what is planned, each a switch."""
 
 from enum import Enum
 
@@ -33,3 +33,9 @@ class Rule(Enum):
     DELIVERY_LOOKS = "12: delivery leaves the header's timer while a unit waits"
     HELD_MOVES_ON = "12: a pass leaves no unit of an approved order held"
     APPROVAL_IS_WORK = "12: an approval sets the timer and raises `ver`"
+    RESERVATION_TIMER = "reservation: it has a timer of its own at its end"
+    CONFIRM_RESERVED = "reservation: only what is still reserved with this card is confirmed"
+    EXPIRE_RESERVED = "reservation: only what is still reserved expires"
+    EXPIRE_AFTER_END = "reservation: … and only after the end that its unit says"
+    EXPIRED_MOVES_ON = "reservation: an expired unit of an order that is paid gets a card, or waits"
+    EXPIRED_IS_ENDED = "reservation: an expired unit that is stopped is ended like one that waits"

@@ -17,6 +17,7 @@ from tests.model.actors import (
 )
 from tests.model.items import ALL, BACKORDER, ONE, PAUSED, SCHEDULED, World
 from tests.model.passing import Delivery, Pass
+from tests.model.reserving import Checkout, Expiry, Extension
 from tests.model.search import Run
 
 BACK, PRE, PAUSE = RoomSweeper(BACKORDER), RoomSweeper(SCHEDULED), RoomSweeper(PAUSED)
@@ -204,6 +205,25 @@ ALL_RUNS = (
         World((1,), cards=1, paid=True, gate=True, presale=True),
         (Refund(0, ALL), Gate(), Release(), *TWO_PASSES, Delivery(0)),
         "a presale behind a gate: refund, handing over",
+    ),
+    Run(
+        "J1",
+        World((1,), cards=1, ticks=1),
+        (Checkout(0), Payment(0), Refund(0, ALL), Buyer(0), Expiry(0), Clock(), *TWO_PASSES),
+        "reservation, one card: payment at its very end, refund, a buyer, whole sweeps between",
+        sweeps=True,
+    ),
+    Run(
+        "J2",
+        World((1, 1), cards=1, ticks=1),
+        (Checkout(0), Payment(0), Payment(1), Expiry(0), Clock(), *TWO_PASSES, Pass(1)),
+        "two orders, one card: one reserves and pays late, the other buys",
+    ),
+    Run(
+        "J3",
+        World((1,), cards=1, ticks=2),
+        (Checkout(0), Payment(0), Extension(0), Expiry(0), Clock(2), *TWO_PASSES),
+        "a reservation that is extended while it expires",
     ),
     Run(
         "X1",

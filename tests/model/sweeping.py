@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from tests.model.actors import settled_index
-from tests.model.items import ROOMS, SCHEDULED, Store, World
+from tests.model.items import LATE, RESERVED, ROOMS, SCHEDULED, Store, World
 from tests.model.passing import Delivery, Pass
 from tests.model.process import Process, Step
+from tests.model.reserving import Expiry
 from tests.model.writes import apply
 
 ROUNDS, STEPS = 20, 200
@@ -18,7 +19,7 @@ class Restless(Exception):
 def sweep(world: World, store: Store, *, late: bool) -> Store:
     """Let the sweeper run until it finds nothing to do. `late`: so long after that every room is stale."""
     if late:
-        store = settled_index(store)
+        store = settled_index(store)._replace(now=LATE)
     for _ in range(ROUNDS):
         before = store
         for process in due(world, store):
@@ -30,7 +31,7 @@ def sweep(world: World, store: Store, *, late: bool) -> Store:
 
 
 def due(world: World, store: Store) -> Iterator[Process]:
-    """Whom the timers ask for: of headers pass and delivery, of units delivery, of open rooms passes."""
+    """Whom the timers ask for: of headers pass and delivery, of units delivery or expiry, of rooms passes."""
     for order, (header, units) in enumerate(zip(store.headers, store.units, strict=True)):
         waits = {unit.state for unit in units}
         open_ = any(room in waits and store.room(room) is not None and opens(store, room) for room in ROOMS)
@@ -38,6 +39,7 @@ def due(world: World, store: Store) -> Iterator[Process]:
             yield Pass(order)
         if header.timer or any(unit.timer for unit in units):
             yield Delivery(order)
+        yield from (Expiry(order, number) for number, unit in enumerate(units) if unit.state == RESERVED)
 
 
 def opens(store: Store, room: str) -> bool:
@@ -50,7 +52,10 @@ def alone(world: World, store: Store, process: Process | None) -> Store:
     for _ in range(STEPS):
         if process is None:
             return store
-        move = process.moves(world, store)[0]
+        moves = process.moves(world, store)
+        if not moves:
+            return store
+        move = moves[0]
         if isinstance(move, Step):
             process, store = move.after, move.store or store
         else:

@@ -4,26 +4,10 @@ import pytest
 
 from tests.model.runs import RUNS
 from tests.model.search import Search
+from tests.model.test_runs import SMALL
 
-LARGER = (
-    "A3",
-    "B3",
-    "B4",
-    "B5",
-    "C1",
-    "C5",
-    "C6",
-    "D1",
-    "D2",
-    "D3",
-    "F2",
-    "G2",
-    "H2",
-    "I1",
-    "I2",
-    "I3",
-    "X4",
-)
+LARGEST = ["X1", "X2", "X3"]
+LARGER = [name for name in RUNS if name not in {*SMALL, *LARGEST}]
 
 
 @pytest.mark.parametrize("name", LARGER)

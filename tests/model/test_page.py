@@ -1,8 +1,10 @@
 """The model and docs/protocol.md name the same writes, and the model really makes each of them."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+from tests.model import reserving
 from tests.model.runs import RUNS
 from tests.model.search import Search
 from tests.model.writes import WRITES
@@ -11,10 +13,13 @@ PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="
 ORDERS = {f"W{number}" for number in range(1, 21)}
 """The writes of an order's life. The others bring and take stock in ways that differ for no order."""
 
+PLANNED = {number for number, function in WRITES.items() if function.__module__ == reserving.__name__}
+"""The writes of what is modelled and not built yet."""
+
 
 def test_every_write_of_the_model_is_in_the_table():
     named = set(re.findall(r"^\| (W\d+) ", PAGE, re.MULTILINE))
-    assert {number.split(" ")[0] for number in WRITES} <= named
+    assert {number.split(" ")[0] for number in WRITES if number not in PLANNED} <= named
 
 
 def test_every_write_of_an_order_is_in_the_model():
@@ -22,6 +27,6 @@ def test_every_write_of_an_order_is_in_the_model():
 
 
 def test_every_write_commits_in_some_run():
-    runs = ("A1", "B1", "C3", "E1", "F1", "H1", "H2")
-    committed = set().union(*(Search(RUNS[name]).go().committed for name in runs))
-    assert committed == ORDERS
+    runs = ("A1", "B1", "C3", "E1", "F1", "H1", "H2", "J2", "J3")
+    committed = set().union(*(Search(replace(RUNS[name], faults=0)).go().committed for name in runs))
+    assert committed == ORDERS | PLANNED

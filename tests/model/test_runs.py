@@ -5,7 +5,7 @@ import pytest
 from tests.model.runs import RUNS
 from tests.model.search import Search
 
-SMALL = ("A1", "A2", "B1", "B2", "C2", "C3", "C4", "E1", "E2", "E3", "F1", "G1", "H1")
+SMALL = ["A1", "A2", "B1", "B2", "C2", "C3", "C4", "E1", "E2", "E3", "F1", "G1", "H1"]
 
 
 @pytest.mark.parametrize("name", SMALL)

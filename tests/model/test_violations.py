@@ -43,6 +43,12 @@ EXPECTED = [
     (Rule.DELIVERY_LOOKS, "G1", 0, checks.NO_ROOM, 7),
     (Rule.HELD_MOVES_ON, "F1", 0, checks.FORGOTTEN, 9),
     (Rule.APPROVAL_IS_WORK, "F1", 0, checks.FORGOTTEN, 6),
+    (Rule.RESERVATION_TIMER, "J1", 0, checks.KEPT_UNPAID, 3),
+    (Rule.CONFIRM_RESERVED, "J2", 0, checks.HOMES, 10),
+    (Rule.EXPIRE_RESERVED, "J1", 0, checks.FORGOTTEN, 8),
+    (Rule.EXPIRE_AFTER_END, "J3", 0, checks.TOO_SOON, 8),
+    (Rule.EXPIRED_MOVES_ON, "J1", 0, checks.FORGOTTEN, 6),
+    (Rule.EXPIRED_IS_ENDED, "J1", 0, checks.KEPT, 11),
 ]
 
 

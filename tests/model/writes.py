@@ -16,6 +16,7 @@ from tests.model.items import (
     HOLDS_CARD,
     ONE,
     REFUNDED,
+    RESERVED,
     RETURNED,
     REVEALED,
     UNSEEN,
@@ -248,7 +249,7 @@ def end_waiting(world: World, store: Store, order: int, number: int, waiting: st
 def return_card(world: World, store: Store, order: int, number: int, card: int) -> Outcome:
     """W13: the unit becomes RETURNED, the marker of its unseen card is put again."""
     unit = store.unit(order, number)
-    may = HOLDS_CARD if world.without is Rule.RETURN_UNSEEN else UNSEEN
+    may = {RESERVED} | (HOLDS_CARD if world.without is Rule.RETURN_UNSEEN else UNSEEN)
     if unit.state not in may or unit.card != card:
         return store, unit
     if card in store.pool:
