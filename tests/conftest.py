@@ -1,8 +1,12 @@
-"""What tests of more than one room need: the browser, one for the whole run."""
+"""What tests of more than one room need: the browser, one for the whole run, and patience.
+
+No example of a property is failed for being slow: on a busy machine any may be.
+"""
 
 import shutil
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import sync_playwright
 
 QUIET = [
@@ -13,6 +17,9 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

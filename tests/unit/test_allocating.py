@@ -157,7 +157,7 @@ def steps_with(inner):
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(steps_with(steps_with(steps_with(st.just([])))), st.sampled_from(["unique", "shared", "fixed"]))
 def test_whatever_happens_every_order_comes_to_rest(steps, kind):
     """Of a shared card no use is held twice, and none is lost: each has one home, as a card has."""

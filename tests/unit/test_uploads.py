@@ -75,7 +75,7 @@ SECRETS = st.from_regex(r"[A-Z0-9]{3,9}[-_.]?[A-Z0-9]{3,9}", fullmatch=True)
 TABLES = st.lists(st.tuples(SECRETS, SECRETS), min_size=1, max_size=8, unique=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(TABLES)
 def test_a_table_gives_the_same_cards_however_it_is_written(table):
     named = [("卡号", "卡密"), *table]
@@ -123,7 +123,7 @@ def test_numbers_come_digit_by_digit_or_not_at_all():
 
 
 @given(st.integers(0, 10**15 - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_number_of_fifteen_digits_is_exact(number):
     assert workbooks._text(float(number)) == str(number)
 
