@@ -1,7 +1,7 @@
 """Search runs of the protocol model to their end and say what came of it; all of them without a name.
 
 The model, to be read in this order: `items.py` (what is stored), `writes.py` (W1 to W20), `rules.py` (the
-rules as switches), `process.py` (what a process is), `passing.py` (pass and delivery), `actors.py` (everybody
+rules as switches), `process.py` (what a process is), `passing.py`, `delivering.py`, `actors.py` (everybody
 else), `reserving.py` (reservations, which are planned), `sweeping.py` (the sweeper alone), `checks.py` (what
 must hold), `moving.py` (moves and faults), `judging.py` and `search.py` (the search), `runs.py` (the worlds).
 

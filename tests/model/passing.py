@@ -1,4 +1,4 @@
-"""The pass over one order, and delivery: docs/protocol.md, "The pass" and "Delivery", step by step.
+"""The pass over one order: docs/protocol.md, "The pass", step by step.
 
 A pass may know less than is true: it may try any card it has heard of, and park a unit though there is stock.
 It tries a write before it reads units, since what a failure shows is as good as a read.
@@ -11,9 +11,9 @@ from tests.model.items import (
     ABSENT,
     ALLOCATED,
     BACKORDER,
+    CANCELLED,
     ENDED,
     EXPIRED,
-    HANDED_OVER,
     HELD,
     HOLDS_CARD,
     PAUSED,
@@ -43,7 +43,6 @@ from tests.model.writes import (
     choose,
     end_waiting,
     forget_stop,
-    hand_over,
     park,
     remove_timer,
     return_card,
@@ -267,7 +266,7 @@ class Pass:
         if request.number.startswith("W10"):
             return self._changed(world, request, answer)
         if answer == DONE:
-            return self._next(world, written(request, self.seen), mine=True)
+            return self._next(world, written(request), mine=True)
         if request.number in ("W11", "W12", "W13", "W14") and world.without is Rule.DECIDE_ANEW:
             return self._next(world, Unit())
         return self._know(world, answer)
@@ -304,13 +303,13 @@ class Pass:
         return self if self.at == "unit" and not request.number.startswith("W10") else None
 
 
-def written(request: Write, seen: Unit | None) -> Unit:
+def written(request: Write) -> Unit:
     """The unit after the pass's own write, as far as the pass goes by it."""
     if request.number in ("W7", "R6"):
         return Unit(request.args[2])
     if request.number in ("W6", "W9", "R3"):
         return Unit(ALLOCATED, timer=request.number == "W9")
-    return Unit("CANCELLED")
+    return Unit(CANCELLED)
 
 
 def gone(world: World, store: Store) -> list[int]:
@@ -331,53 +330,3 @@ def price(unit: Unit) -> int:
     if unit.state in WAITING | {EXPIRED}:
         return 1
     return {REVEALED: 3}.get(unit.state, 4 if unit.state in ENDED else 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Hands over what is allocated, then removes the header's timer if nothing else is to do."""
-
-    order: int
-    at: str = "header"
-    header: Header | None = None
-    units: tuple[Unit, ...] = ()
-
-    def moves(self, world: World, store: Store) -> Moves:
-        if self.at == "header":
-            header = store.headers[self.order]
-            seen = Header(header.ver, stop=header.stop, owed=header.owed)
-            return [Step("reads the header", Delivery(self.order, "units", seen) if header.paid else None)]
-        if self.at == "units":
-            units = tuple(unit._replace(fresh=False) for unit in store.units[self.order])
-            return [Step("reads the units", replace(self, at="hand over", units=units)._go_on(world))]
-        if self.at == "last":
-            return [remove_timer(self.order, self.header.ver)]
-        number = self._ready()
-        return [hand_over(self.order, number, self.units[number].card)]
-
-    def _ready(self) -> int | None:
-        units = enumerate(self.units)
-        return next((n for n, u in units if u.state == ALLOCATED and n not in self.header.stop), None)
-
-    def _go_on(self, world: World) -> Process | None:
-        if self._ready() is not None:
-            return self
-        return Delivery(self.order, "last", Header(self.header.ver)) if self._complete(world) else None
-
-    def _complete(self, world: World) -> bool:
-        waits = WAITING if world.without is Rule.DELIVERY_LOOKS else Nothing
-        return not self.header.owed and all(
-            unit.state in ENDED | waits or (unit.state in HANDED_OVER and number not in self.header.stop)
-            for number, unit in enumerate(self.units)
-        )
-
-    def answered(self, world: World, request: Write, answer: Any) -> Process | None:
-        if self.at == "last":
-            return None
-        number = request.args[1]
-        unit = Unit("DELIVERED", request.args[2]) if answer == DONE else answer._replace(fresh=False)
-        units = (*self.units[:number], unit, *self.units[number + 1 :])
-        return replace(self, units=units)._go_on(world)
-
-    def lost(self, request: Write) -> Process | None:
-        return None

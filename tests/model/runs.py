@@ -15,8 +15,9 @@ from tests.model.actors import (
     Replacement,
     RoomSweeper,
 )
+from tests.model.delivering import Delivery
 from tests.model.items import ALL, BACKORDER, ONE, PAUSED, SCHEDULED, World
-from tests.model.passing import Delivery, Pass
+from tests.model.passing import Pass
 from tests.model.reserving import Checkout, Expiry, Extension
 from tests.model.search import Run
 

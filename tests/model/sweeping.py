@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from tests.model.actors import settled_index
+from tests.model.delivering import Delivery
 from tests.model.items import LATE, RESERVED, ROOMS, SCHEDULED, Store, World
-from tests.model.passing import Delivery, Pass
+from tests.model.passing import Pass
 from tests.model.process import Process, Step
 from tests.model.reserving import Expiry
 from tests.model.writes import apply
