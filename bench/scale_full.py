@@ -26,6 +26,12 @@ def run() -> dict[str, dict[str, str]]:
         },
         "shards by hash": _grid(even=False),
         "shards in turn": _grid(even=True),
+        "just given more shards": {
+            f"{rate:,}/s, stock on a quarter of the shards": said(
+                simulate(replace(prepared(rate), filled=PREPARED[rate][0] // 4))
+            )
+            for rate in (500, 1_000, 2_000)
+        },
         "sold out": _sold_out(),
         "picking": {
             name: said(simulate(bitten(picker))) for name, picker in {"ours": Picker, **CONTROLS}.items()

@@ -48,7 +48,7 @@ def prepared(rate: int, seconds: float = 6) -> Sale:
 
 def bitten(picker: type[Picker]) -> Sale:
     """A sale that picking survives, as long as it reaches at random and drops what is old."""
-    return Sale(400, 1, 40_000, cards=1_000, seconds=3, picker=picker)
+    return Sale(400, 1, 16_000, cards=1_000, seconds=3, picker=picker)
 
 
 def said(found: dict[str, Any]) -> str:

@@ -29,6 +29,7 @@ class Sale:
 
     `even` lays the shards on the partitions in turn instead of by hash. `cards` None is plenty. `most` is how
     many batches the queue may have in work at once; with 0 there is no queue at all.
+    `filled` is on how many shards the cards lie, if not on all: the product has just got more of them.
     """
 
     rate: float
@@ -42,6 +43,7 @@ class Sale:
     picker: type[Picker] = Picker
     seed: int = 1
     patience: float = 30.0
+    filled: int = 0
 
 
 @dataclass
@@ -102,7 +104,7 @@ def simulate(sale: Sale) -> dict[str, Any]:
     """Let the sale happen; the figures of it."""
     ground = Ground(sale)
     plenty = int(sale.rate * sale.seconds * 3) + 5_000 * sale.shards
-    ground.store.stock(plenty if sale.cards is None else sale.cards)
+    ground.store.stock(plenty if sale.cards is None else sale.cards, sale.filled)
     ground.timeline.spawn(ground.buy, sale.seconds, sale.rate)
     end = sale.seconds * 1000
     ground.timeline.run(end)

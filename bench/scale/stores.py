@@ -59,11 +59,11 @@ class Store:
     def __post_init__(self) -> None:
         self.shelves = [Shelf() for _ in range(self.product.shards)]
 
-    def stock(self, cards: int) -> None:
-        """So many cards, spread over the shards as an import spreads them."""
+    def stock(self, cards: int, shards: int = 0) -> None:
+        """So many cards, spread over the first so many shards, or all, as an import spreads them."""
         by_shard: list[list[Marker]] = [[] for _ in self.shelves]
         for n in range(cards):
-            shard = n % len(self.shelves)
+            shard = n % (shards or len(self.shelves))
             by_shard[shard].append(Marker(card=card_name(n), bucket=NEVER, shard=shard, batch="b1"))
         for shelf, markers in zip(self.shelves, by_shard, strict=True):
             shelf.fill(markers)

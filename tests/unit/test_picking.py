@@ -12,7 +12,16 @@ from cardcourier.domain.protocol import Lost, MarkerLost, Pool
 from cardcourier.domain.states import State
 from cardcourier.domain.stock import NEVER, Marker, bucket_of
 from cardcourier.errors import Unavailable
-from cardcourier.services.picking import ATTEMPTS, FIRST_WAIT, MOST_WAIT, PAGE, PATIENCE, Picker, SoldOut
+from cardcourier.services.picking import (
+    ATTEMPTS,
+    EMPTY_FOR,
+    FIRST_WAIT,
+    MOST_WAIT,
+    PAGE,
+    PATIENCE,
+    Picker,
+    SoldOut,
+)
 
 NOON = 1_790_000_000_000
 DAY = 86_400_000
@@ -241,6 +250,26 @@ def test_after_a_refusal_another_shard_may_be_tried():
 
     assert picker_of(pools).pick(WIDE, shard_is_busy).card
     assert offered[-1] != offered[0] and len(offered) < ATTEMPTS
+
+
+def test_shards_that_hold_nothing_yet_are_passed_over():
+    """A product that just got more shards has its stock on the old ones; nobody needs a strong read."""
+    pools = FakePools([marker(n) for n in range(500)])
+    picker = picker_of(pools)
+    for _ in range(100):
+        picker.pick(WIDE, pools.take)
+    assert pools.reads["every"] == 0
+    assert pools.reads["page"] + pools.reads["first"] <= 20
+
+
+def test_an_empty_shard_is_looked_at_again_after_a_moment():
+    clock, pools = Clock(), FakePools([marker(n) for n in range(30)])
+    picker = picker_of(pools, clock=clock)
+    picker.pick(WIDE, pools.take)
+    pools.markers = [marker(n, shard=3) for n in range(200, 400)]
+    clock.now += EMPTY_FOR
+    assert picker.pick(WIDE, pools.take).card in {marker(n).card for n in range(200, 400)}
+    assert pools.reads["every"] == 0
 
 
 def test_patience_ends_even_before_the_attempts_do():

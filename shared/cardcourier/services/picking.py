@@ -25,7 +25,9 @@ PATIENCE = 3_000
 FIRST_WAIT, MOST_WAIT = 20, 640
 """Milliseconds that are waited at most for a busy table: after its first refusal, and after many."""
 
-BUCKET_FOR = 60_000
+BUCKET_FOR, EMPTY_FOR = 60_000, 2_000
+"""Milliseconds for which the first month of a shard is remembered, and that a shard is empty."""
+
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 Take = Callable[[Marker], Unit | MarkerLost | Lost]
@@ -54,7 +56,7 @@ class Picker:
     clock: Callable[[], int]
     sleep: Callable[[float], None] = time.sleep
     _hints: dict[Pool, Hints] = field(default_factory=dict)
-    _buckets: dict[tuple[Pool, int], tuple[str, int]] = field(default_factory=dict)
+    _buckets: dict[tuple[Pool, int], tuple[str | None, int]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def pick(self, pool: Pool, take: Take, instead_of: str = "") -> Unit | Lost:
@@ -101,7 +103,15 @@ class Picker:
             return hints.draw(now, self.random)
 
     def _read_page(self, pool: Pool, now: int) -> list[Marker]:
-        shard = self.random.randrange(pool.shards)
+        """From the first shard, in any order, that holds something; of new ones many may be empty."""
+        shards = list(range(pool.shards))
+        while shards:
+            shard = shards.pop(self.random.randrange(len(shards)))
+            if page := self._page_of(pool, shard, now):
+                return page
+        return []
+
+    def _page_of(self, pool: Pool, shard: int, now: int) -> list[Marker]:
         bucket = self._bucket(pool, shard, now)
         if bucket is None:
             return []
@@ -127,14 +137,13 @@ class Picker:
 
     def _bucket(self, pool: Pool, shard: int, now: int) -> str | None:
         """The earliest month of expiry on this shard; what ended before this month is passed over."""
-        bucket, read_at = self._buckets.get((pool, shard), (None, 0))
-        if bucket is not None and 0 <= now - read_at < BUCKET_FOR:
+        bucket, read_at = self._buckets.get((pool, shard), (None, -BUCKET_FOR))
+        if 0 <= now - read_at < (BUCKET_FOR if bucket else EMPTY_FOR):
             return bucket
         first = self.markers.first(pool, shard, bucket_of(now))
-        if first is None:
-            return None
-        self._buckets[pool, shard] = (first.bucket, now)
-        return first.bucket
+        bucket = first.bucket if first else None
+        self._buckets[pool, shard] = (bucket, now)
+        return bucket
 
     def _strongly(self, pool: Pool, now: int, instead_of: str = "") -> Marker:
         """Read every shard strongly; the proof that a pool is empty."""
