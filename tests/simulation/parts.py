@@ -127,11 +127,11 @@ class Parts:
 
     @cached_property
     def main(self):
-        return Table(self.dynamodb, "MainTable")
+        return Table(self.dynamodb, "MainTable", self.sleep)
 
     @cached_property
     def vault_table(self):
-        return Table(self.dynamodb, "VaultTable")
+        return Table(self.dynamodb, "VaultTable", self.sleep)
 
     @cached_property
     def orders(self):
@@ -173,7 +173,7 @@ class Parts:
 
     @cached_property
     def views(self):
-        return ViewsTable(Table(self.dynamodb, "ViewsTable"))
+        return ViewsTable(Table(self.dynamodb, "ViewsTable", self.sleep))
 
     @cached_property
     def journal(self):

@@ -5,7 +5,16 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.records import RoomRecord
-from cardcourier.adapters.tables.writes import Change, Put, Table, TransactionLost, transact
+from cardcourier.adapters.tables.writes import (
+    DOUBLINGS,
+    FIRST_WAIT,
+    ROUNDS,
+    Change,
+    Put,
+    Table,
+    TransactionLost,
+    transact,
+)
 from cardcourier.domain.facts import ALL, Fact
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor, MarkerLost, Pool
@@ -71,11 +80,19 @@ def test_what_a_busy_table_does_not_take_is_sent_again():
 
 
 def test_a_table_that_stays_busy_is_given_up():
-    stuck = Table(BusyTable(stuck=True), "t")
+    waited = []
+    stuck = Table(BusyTable(stuck=True), "t", sleep=waited.append)
     with pytest.raises(Unavailable, match="table_busy"):
         stuck.get_many([("k", "s")])
     with pytest.raises(Unavailable, match="table_busy"):
         stuck.put_many(rooms(1))
+    assert len(waited) == 2 * ROUNDS and 0 < sum(waited) < 2 * ROUNDS * FIRST_WAIT * 2**DOUBLINGS
+
+
+def test_who_was_served_in_full_waits_for_nothing():
+    waited = []
+    Table(BusyTable(), "t", sleep=waited.append).put_many(rooms(1))
+    assert waited == []
 
 
 def test_the_same_key_is_read_once():

@@ -4,8 +4,10 @@ Conditions and changes are written with PynamoDB's expressions and sent through 
 client, because only that returns the old item when a single condition fails.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,6 +25,9 @@ BATCH_GET = 100
 BATCH_WRITE = 25
 ROUNDS = 20
 """How often a batch is sent again for what a busy table left out."""
+
+FIRST_WAIT, DOUBLINGS = 0.01, 5
+"""Seconds that are waited at most before that, and how often they double while nothing is taken at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Table:
 
     client: Any
     name: str
+    sleep: Callable[[float], None] = time.sleep
 
     def write(self, write: Write) -> Item:
         """Send one write; answers with what its `returning` asks for.
@@ -133,6 +139,7 @@ class Table:
         """Read several items strongly; absent ones are simply missing from the answer."""
         wanted = [_key(key) for key in dict.fromkeys(keys)]
         found: list[Item] = []
+        stuck = 0
         for _ in range(ROUNDS + len(wanted) // BATCH_GET):
             if not wanted:
                 return found
@@ -144,7 +151,9 @@ class Table:
             except (BotoCoreError, ClientError) as error:
                 unavailable(error)
             found += answer["Responses"].get(self.name, [])
-            wanted += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            stuck = self._wait(stuck, len(left), len(page))
+            wanted += left
         raise Unavailable("table_busy", "The table did not show all items; try again.")
 
     def put_many(self, records: Iterable[Model]) -> None:
@@ -156,6 +165,7 @@ class Table:
         self._batch([{"DeleteRequest": {"Key": _key(key)}} for key in keys])
 
     def _batch(self, wanted: list[dict[str, Any]]) -> None:
+        stuck = 0
         for _ in range(ROUNDS + len(wanted) // BATCH_WRITE):
             if not wanted:
                 return
@@ -164,8 +174,18 @@ class Table:
                 answer = self.client.batch_write_item(RequestItems={self.name: page})
             except (BotoCoreError, ClientError) as error:
                 unavailable(error)
-            wanted = answer.get("UnprocessedItems", {}).get(self.name, []) + wanted
+            left = answer.get("UnprocessedItems", {}).get(self.name, [])
+            stuck = self._wait(stuck, len(left), len(page))
+            wanted = left + wanted
         raise Unavailable("table_busy", "The table did not take every change; try again.")
+
+    def _wait(self, stuck: int, left: int, asked: int) -> int:
+        """Give a busy table a moment, at random; longer, the more answers in a row brought nothing."""
+        if not left:
+            return 0
+        stuck = stuck + 1 if left == asked else 0
+        self.sleep(SystemRandom().random() * FIRST_WAIT * 2 ** min(stuck, DOUBLINGS))
+        return stuck
 
     def query(self, condition: Condition, **options: Any) -> Iterator[Item]:
         """All items that match, page after page. `options` are those of the API's Query."""
