@@ -7,10 +7,18 @@ from hypothesis import strategies as st
 from cardcourier.domain.orders import Part, summarise
 from cardcourier.domain.states import Room, State
 from tests.order_scenarios import SCENARIOS, SOON
-from tests.order_world import KEY, NOON, OF_READS, OF_WRITES, OTHER, READS, Gate, World
+from tests.order_world import KEY, NOON, OF_READS, OF_WRITES, OTHER, READS, Gate, MemoryStore, World
 
 OUTER = {True: ("before", "killed"), False: ("before", "killed late")}
 INNER = {True: ("killed",), False: ("lost", "killed late")}
+
+
+class SlowPools(MemoryStore):
+    """It takes two seconds to read a shard."""
+
+    def every(self, *wanted):
+        self.world.now += 2_000
+        return super().every(*wanted)
 
 
 def a_world(cards=1, quantity=1, **pay):
@@ -206,6 +214,22 @@ def test_a_pass_that_runs_out_of_time_leaves_the_rest_to_a_message_and_the_timer
     assert len(states(world)) > 1 and world.restocks == [KEY, KEY]
     world.settle()
     assert set(states(world).values()) == {State.DELIVERED} and len(states(world)) == 5
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_pool_is_proven_empty_once_in_a_pass_however_slow_the_table_is(known):
+    """Searched for every unit anew, it took each pass all its time, and what came behind was never served."""
+    world = World(store=SlowPools())
+    world.store.world = world
+    world.sell("A", 0)
+    world.sell("B", 1)
+    world.map("a", ("A", 1))
+    world.map("b", ("B", 1))
+    world.pay(KEY, ("a", 5), ("b", 1))
+
+    world.run(KEY, known=known, until=world.now + 10_000)
+
+    assert list(states(world).values()) == ["BACKORDER"] * 5 + ["ALLOCATED"]
 
 
 def test_an_unpaid_order_gets_nothing_and_loses_its_timer():

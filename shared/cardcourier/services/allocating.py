@@ -150,6 +150,8 @@ class _Pass:
     units: dict[str, Unit]
     until: int | None = None
     seen: dict[str, Unit] = field(default_factory=dict)
+    empty: set[Pool] = field(default_factory=set)
+    """Pools that this pass has proven empty: a slow table, asked again for each unit, would eat its time."""
 
     # -- lines ----------------------------------------------------------------------------------
 
@@ -312,7 +314,13 @@ class _Pass:
                 now = self.tools.orders.unit(unit.key, unit.line, unit.n)
                 return Lost(now) if now is not None and not now.waiting else MarkerLost(gone=False, busy=True)
 
-        return self.tools.picker.pick(pool, offer)
+        if pool in self.empty:
+            raise SoldOut
+        try:
+            return self.tools.picker.pick(pool, offer)
+        except SoldOut:
+            self.empty.add(pool)
+            raise
 
     def _give_content(
         self,
@@ -381,6 +389,7 @@ class _Pass:
         back = outcome.old if isinstance(outcome, Lost) else outcome
         if pool is not None and back is not None and back.state is State.RETURNED:
             self.tools.picker.restocked(pool)
+            self.empty.discard(pool)
             self.tools.queue.room(pool.tenant, Room.BACK, pool.sku, 1)
         return outcome
 
