@@ -45,6 +45,10 @@ def audit(merchant, left=lambda: True):
     return found, [(finding.kind, finding.subject) for finding in found.findings]
 
 
+def doubled(merchant):
+    return [subject for kind, subject in audit(merchant)[1] if kind == "doubled"]
+
+
 def journal(merchant):
     return raw_items("JOURNAL_TABLE", f"J#{merchant.id}#")
 
@@ -79,6 +83,20 @@ def test_a_card_with_two_units_is_named(merchant):
     index = {"S": keys.card_index(merchant.id, unit.card)}
     change_item(keys.unit(twin.key, "1", 1), c=index, card={"S": unit.card})
     assert ("doubled", unit.card) in audit(merchant)[1]
+
+
+def test_several_buyers_of_one_shared_card_are_no_finding_but_two_of_one_use_are(merchant):
+    merchant.sell("SHARED", kind="shared")
+    merchant.share("SHARED", 3)
+    for order in ("S-1", "S-2"):
+        merchant.pay(order, ("SHARED", 1))
+    merchant.cloud.wait_idle()
+    mine, twin = (merchant.order(order)[1][0] for order in ("S-1", "S-2"))
+    assert mine.card != twin.card and doubled(merchant) == []
+
+    change_item(keys.unit(twin.key, "1", 1), card={"S": mine.card})
+
+    assert doubled(merchant) == [mine.card]
 
 
 def test_what_there_was_no_time_for_is_said(merchant):

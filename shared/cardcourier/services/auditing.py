@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cardcourier.domain.cards import base_of, is_content
 from cardcourier.domain.journal import DAY, JournalLine
 from cardcourier.domain.ledger import LegKind
 from cardcourier.domain.orders import Header, OrderKey
@@ -34,9 +35,9 @@ class Orders(Protocol):
 
 
 class Cards(Protocol):
-    """Who has a card now; by an index, so a moment old."""
+    """What more than one unit holds now: a card, or uses of a shared one; by an index, so a moment old."""
 
-    def holders(self, tenant: str, card: str) -> int: ...
+    def held_twice(self, tenant: str, card: str) -> Iterable[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,13 @@ class Auditor:
     def _held_twice(
         self, tenant: str, day: "_Day", audit: Audit, left: Callable[[], bool]
     ) -> Iterator[Finding]:
-        for looked_at, card in enumerate(sorted(day.given)):
+        for looked_at, card in enumerate(sorted({_kept_as(name) for name in day.given})):
             if looked_at >= MOST_CARDS or not left():
                 audit.cut = True
                 return
-            if day.taken[card] < 2 and self.cards.holders(tenant, card) > 1:
-                yield Finding("doubled", card)
+            for name in sorted(self.cards.held_twice(tenant, card)):
+                if day.taken[name] < 2:
+                    yield Finding("doubled", name)
 
 
 @dataclass(slots=True)
@@ -144,6 +146,11 @@ class _Day:
         for item, costs in self.costs.items():
             if _booked_wrongly([kind for _, kind in sorted(costs)], whole=min(self.vers[item]) == 1):
                 yield Finding("money", item)
+
+
+def _kept_as(name: str) -> str:
+    """Under which name the holders of a card are found; those of all uses of a shared one together."""
+    return name if is_content(name) else base_of(name)
 
 
 def _booked_wrongly(kinds: list[LegKind], *, whole: bool) -> bool:

@@ -1,5 +1,6 @@
 """Everything of one order in one strong read, for people who look at it."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 
@@ -63,11 +64,18 @@ class HistoryTable:
         shop, _, rest = burnt["unit"]["S"].partition("/")
         return [OrderKey(tenant, shop, rest.rpartition("/")[0])]
 
-    def holders(self, tenant: str, card: str) -> int:
-        """How many units hold this card, as the index shows it; two are one too many and counted as two."""
+    def held_twice(self, tenant: str, card: str) -> frozenset[str]:
+        """Of a card, or of the uses of a shared one, what more than one unit holds.
+
+        The index proposes; where it names several units, they are read strongly and decide.
+        """
         condition = UnitRecord.c == keys.card_index(tenant, card)
-        request = self.table.query_request(condition, IndexName=CARD_INDEX, Limit=2)
-        return len(self.table.query_page(request)["Items"])
+        found = self.table.query(condition, IndexName=CARD_INDEX)
+        places = [(str(item["pk"]["S"]), str(item["sk"]["S"])) for item in found]
+        if len(places) < 2:
+            return frozenset()
+        held = Counter(unit_of(item).card for item in self.table.get_many(places))
+        return frozenset(name for name, units in held.items() if name and units > 1)
 
 
 def _fact(item: Item) -> KeptFact:
