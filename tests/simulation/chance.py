@@ -26,6 +26,8 @@ FAULTS = {"read": READ_FAULTS, "write": WRITE_FAULTS, "transaction": TRANSACTION
 QUEUE_FAULTS = ("duplicate", "forgotten", "delayed", "undeleted")
 STREAM_FAULTS = ("replayed", "halved", "late")
 SCHEDULE_FAULTS = ("twice", "absent")
+TABLE_FAULTS = ("burst",)
+EVERY_FAULT = (*TRANSACTION_FAULTS, *QUEUE_FAULTS, *STREAM_FAULTS, *SCHEDULE_FAULTS, *TABLE_FAULTS)
 
 MINUTE = 60_000
 MOST_SKEW = 5 * MINUTE
@@ -43,15 +45,14 @@ class Chance(Weather):
         self.calm = False
         self._clock = clock
         draw = self.random
-        everything = [
-            fault
-            for kind in (TRANSACTION_FAULTS, QUEUE_FAULTS, STREAM_FAULTS, SCHEDULE_FAULTS)
-            for fault in kind
-        ]
         self.rate = draw.choice((0.0, 0.02, 0.05, 0.1, 0.2))
         few = draw.random() < 0.5
-        self.kinds = frozenset(draw.sample(everything, draw.randint(1, 4)) if few else everything)
+        self.kinds = frozenset(draw.sample(EVERY_FAULT, draw.randint(1, 4)) if few else EVERY_FAULT)
         self.skewed = draw.random() < 0.3
+        begin = clock() + int(60_000 * draw.random())
+        kinds = ("P#", "O#", "W#", "D#", "C#", "J#", "V#")
+        burst = "burst" in self.kinds and self.rate > 0
+        self.burst = (begin, begin + draw.choice((1_000, 5_000, 30_000)) * burst, draw.choice(kinds))
         self.lags = draw.choice((0, 0, 200, 5_000, MOST_LAG))
         self.sluggish = draw.choice((5, 30, 400))
 
@@ -68,12 +69,20 @@ class Chance(Weather):
     def shows_older(self, table: str) -> bool:
         return self.random.random() < 0.5
 
+    def throttles(self, operation: str, table: str, index: str, pk) -> bool:
+        """In a burst, everything of one kind of key is asked too fast."""
+        begin, end, kind = self.burst
+        if self.calm or not begin <= self._clock() < end or not str(pk).startswith(kind):
+            return False
+        self.seen["fault", "burst"] += 1
+        return self.random.random() < 0.9
+
     # -- time ---------------------------------------------------------------------------------------
 
     def latency(self) -> int:
         """Milliseconds on the way of one call: a few, and now and then many."""
-        draw = self.random.random()
-        return int(draw * self.sluggish) if draw < 0.97 else int(draw * 40 * self.sluggish)
+        draw, most = self.random.random(), 5 if self.calm else self.sluggish
+        return int(draw * most) if draw < 0.97 else int(draw * 40 * most)
 
     def long(self) -> int:
         """How long a frozen worker stands still."""

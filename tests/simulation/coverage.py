@@ -2,11 +2,10 @@
 
 from collections import Counter
 
-from tests.simulation.chance import QUEUE_FAULTS, SCHEDULE_FAULTS, STREAM_FAULTS, TRANSACTION_FAULTS
+from tests.simulation.chance import EVERY_FAULT
 from tests.simulation.invariants.units import EDGES
 from tests.simulation.writes import BESIDE, WRITES
 
-FAULTS = (*TRANSACTION_FAULTS, *QUEUE_FAULTS, *STREAM_FAULTS, *SCHEDULE_FAULTS)
 EDGE_NAMES = [
     f"{was or 'PENDING'} -> {state}" for was, states in EDGES.items() for state in states if was != state
 ]
@@ -16,7 +15,7 @@ def counts(seen: Counter) -> dict[str, dict[str, int]]:
     """How often each write was done, each fault befell a call, and each edge was taken; 0 where never."""
     return {
         "writes": {name: seen["done", name] for name in (*WRITES.values(), *BESIDE.values())},
-        "faults": {name: seen["fault", name] for name in FAULTS},
+        "faults": {name: seen["fault", name] for name in EVERY_FAULT},
         "edges": {name: seen["edge", name] for name in sorted(EDGE_NAMES)},
     }
 

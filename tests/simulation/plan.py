@@ -42,7 +42,7 @@ class Plan:
 
     def begin(self) -> None:
         draw = self.draw
-        for number in range(draw.choice((1, 2, 2, 3, 4))):
+        for number in range(draw.choice((1, 1, 2, 2, 3))):
             self._order(number)
         for act in (self._gates, self._releases, self._mappings, self._stock, self._content):
             if draw.random() < 0.35:
@@ -76,9 +76,9 @@ class Plan:
             self._tell(bought, platform.paid(order, items, payment="pay-2"))
         self._take_back(bought, total)
         self._handle(bought, wrong)
-        for viewer in range(draw.choice((0, 1, 1, 2, 3))):
-            for _ in range(draw.choice((1, 1, 2))):
-                self._at(lambda viewer=viewer: self.people.reveal(order, f"viewer-{viewer}"), late=0.7)
+        for viewer in range(draw.choice((0, 1, 1, 2))):
+            for _ in range(draw.choice((1, 1, 1, 2))):
+                self._at(lambda viewer=viewer: self.people.reveal(order, f"viewer-{viewer}"), late=0.5)
 
     def _tell(self, bought: Bought, told: platform.Told) -> None:
         bought.facts.append(told)

@@ -6,6 +6,7 @@ import json
 from hashlib import sha256
 
 from tests.simulation.chance import MINUTE
+from tests.simulation.endings import Amnesty, LastCard
 from tests.simulation.ground import NOON
 from tests.simulation.invariants.watch import Watch
 from tests.simulation.plan import Plan
@@ -41,7 +42,12 @@ class Run:
         world.run(self.plan.ends)
         world.chance.calm = True
         self.settle()
+        if Amnesty(world, self.plan.people).open():
+            self.settle()
         self.watch.rests(self.plan.orders, self._swept_at)
+        with LastCard(world, self.plan.people).of_a_room() as came:
+            if came:
+                self.settle()
         return self
 
     @property
@@ -100,7 +106,7 @@ class Run:
             self.world.streams.redrive()
             self.world.run()
             still = still + 1 if self._state() == before else 0
-            if still == 2:
+            if still == 2 or not self._timers():
                 return
         raise Violation("I4", "the sweeper", "it never comes to rest")
 

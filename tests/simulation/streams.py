@@ -9,7 +9,7 @@ from zlib import crc32
 
 SHARDS = 2
 MOST_TRIES = 8
-BATCH = 12
+BATCH = 40
 LATE = (60_000, 3_600_000, 86_400_000)
 
 
@@ -45,7 +45,8 @@ class Streams:
         if not reader.running:
             reader.running = True
             late = self.chance.random.choice(LATE) if self.chance.happens("late", 0.02) else 0
-            self.scheduler.after(late + 20 + self.chance.latency(), lambda: self._read(reader))
+            window = self.chance.random.choice((20, 200, 1_000))
+            self.scheduler.after(late + window, lambda: self._read(reader))
 
     def _read(self, reader: Reader) -> None:
         size = self.chance.random.randint(1, BATCH)
