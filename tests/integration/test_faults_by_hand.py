@@ -1,6 +1,8 @@
 """Messages and notifications that come otherwise than sent, and a key service that refuses: done by hand."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from itertools import permutations
 
 import pytest
@@ -8,13 +10,16 @@ import pytest
 from cardcourier import wiring
 from cardcourier.clock import now_ms
 from cardcourier.domain.facts import ALL
-from cardcourier.errors import Unavailable
+from cardcourier.domain.protocol import Pool
+from cardcourier.errors import CardCourierError, Unavailable
+from cardcourier.services.handling_orders import Who
 from local.lossy import answer
 from tests.integration.by_hand import allocate, deliver, notification, pay, receive, show
 from tests.integration.order_ground import network
-from tests.integration.shop import acting, failed, merchant_of, messages, paid, rfc3339, still
+from tests.integration.shop import acting, failed, merchant_of, messages, paid, raw_items, rfc3339, still
 
 MINUTE = 60_000
+OWNER = Who("mei", "owner", "request-1")
 TOLD = {
     "paid": lambda order: notification("order.paid", paid(order, ("MONTH", 1))),
     "refunded": lambda order: notification(
@@ -96,6 +101,51 @@ def test_an_order_whose_times_are_wrong_is_an_order(merchant, minutes):
     allocate(merchant, order)
     deliver(merchant, order)
     assert (merchant.counts(order), merchant.order(order)[0].due) == ({"DELIVERED": 2}, None)
+
+
+# -- races --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.fault("races: replaced", "races: refunded", "races: refunded twice")
+def test_cards_that_are_shown_replaced_and_refunded_at_once_have_one_home(merchant):
+    orders = [f"RACE-{n}" for n in range(6)]
+    for order in orders:
+        pay(merchant, order)
+        allocate(merchant, order)
+        deliver(merchant, order)
+        show(merchant, order)
+    shown = {unit.card for order in orders for unit in merchant.order(order)[1]}
+
+    def race(order):
+        swap = partial(wiring.order_actions().replace, merchant.key_of(order), "1", 1, "invalid", OWNER)
+        refund = partial(receive, merchant, TOLD["refunded"](order))
+        look, end = partial(show, merchant, order), partial(allocate, merchant, order)
+        with ThreadPoolExecutor(6) as pool:
+            return [pool.submit(attempt, act) for act in (swap, look, refund, swap, refund, end, look)]
+
+    seen = {block.code for order in orders for done in race(order) for block in blocks_of(done.result())}
+    for order in orders:
+        allocate(merchant, order)
+    shown |= {card for card, code in merchant.codes.items() if code in seen}
+
+    burnt = {item["card"]["S"] for item in raw_items(prefix=f"X#{merchant.id}#")}
+    on_sale = {marker.card for marker in wiring.pools().every(Pool(merchant.id, "MONTH", 1, 1), 0, "")}
+    assert shown <= burnt and not burnt & on_sale
+    assert {state for order in orders for state in merchant.states(order).values()} <= {
+        "REFUNDED",
+        "RETURNED",
+    }
+    assert all(merchant.facts(order) == [("refund", "r")] for order in orders)
+    assert not merchant.owners(*orders)
+
+
+def attempt(act):
+    with suppress(CardCourierError):
+        return act()
+
+
+def blocks_of(page):
+    return [block for block in getattr(page, "blocks", ()) if block.code]
 
 
 # -- the key service ----------------------------------------------------------------------------------------

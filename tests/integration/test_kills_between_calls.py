@@ -5,6 +5,7 @@ Each end comes to an order of its own; whoever sent the work sends it again, as 
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -14,8 +15,10 @@ from cardcourier.adapters.tables import keys
 from cardcourier.clock import now_ms
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.facts import ALL
+from cardcourier.domain.kept import Act
 from cardcourier.domain.outbox import Message, MessageKey, Sending
 from cardcourier.errors import CardCourierError
+from cardcourier.services.bulk_jobs import Wanted
 from cardcourier.services.handling_orders import Who
 from tests.integration.by_hand import (
     allocate,
@@ -239,6 +242,32 @@ def test_an_order_that_is_being_approved(merchant):
         assert header.approved and header.due, "the sweeper finds it, whether a message was sent or not"
         allocate(merchant, order)
         assert merchant.counts(order) == {"ALLOCATED": 2}
+
+
+@pytest.mark.fault("kills: bulk")
+def test_an_action_over_two_orders(merchant):
+    """Whoever comes later has to wait until the lease of a run that died has ended."""
+    later = count(step=3_600_000)
+
+    def prepare(name):
+        orders = [f"{name}-{letter}" for letter in "ab"]
+        for order in orders:
+            allocated(merchant)(order)
+        named = [(merchant.own, order) for order in orders]
+        wanted = Wanted(action="cancel", reason="why", orders=named, role="owner")
+        return wiring.bulk_desk().create(merchant.id, wanted, Act(name, now_ms()), OWNER.by)
+
+    def do(_, job):
+        skew = next(later)
+        runner = replace(wiring.bulk_runner(), clock=lambda: now_ms() + skew)
+        jobs.append(runner.run(merchant.id, job.id, runner.clock() + 60_000))
+
+    jobs = []
+    for name in Work(prepare, do).dies_everywhere("bulk"):
+        assert (jobs[-1].state, jobs[-1].data["done"], jobs[-1].data["refused"]) == ("done", 2, 0)
+        for letter in "ab":
+            header, _, facts = merchant.order(f"{name}-{letter}")
+            assert (header.stops, len(facts)) == (ALL, 1) and header.due
 
 
 def test_after_all_of_them_every_card_has_one_home(merchant):
