@@ -2,8 +2,9 @@
 
 The model, to be read in this order: `items.py` (what is stored), `writes.py` (W1 to W20), `rules.py` (the
 rules as switches), `process.py` (what a process is), `passing.py`, `delivering.py`, `actors.py` (everybody
-else), `reserving.py` (reservations, which are planned), `sweeping.py` (the sweeper alone), `checks.py` (what
-must hold), `moving.py` (moves and faults), `judging.py` and `search.py` (the search), `runs.py` (the worlds).
+else), `sweeping.py` (the sweeper alone), `checks.py` (what must hold), `moving.py` (moves and faults),
+`judging.py` and `search.py` (the search), `runs.py` (the worlds). Modelled and not built yet: `reserving.py`,
+`gathering.py` (all or nothing).
 
 To add a write, a process, a rule, a check: docs/proof.md, "The model", last paragraph.
 """

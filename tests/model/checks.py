@@ -6,6 +6,7 @@ Each check yields the kind of a violation; tests name these kinds.
 from collections.abc import Iterator
 
 from tests.model.items import (
+    ABSENT,
     ALL,
     BACKORDER,
     ENDED,
@@ -16,6 +17,7 @@ from tests.model.items import (
     ONE,
     RESERVED,
     ROOMS,
+    WAITING,
     Store,
     Unit,
     World,
@@ -38,6 +40,7 @@ TIMER_LEFT = "a timer is left for ever"
 TOO_SOON = "a reserved card was taken back before its promised end"
 KEPT_UNPAID = "a card is kept for an order that nobody paid"
 ROOM_LEFT = "a room is left without anybody waiting"
+HALF = "a part of an all-or-nothing order has cards, another has none"
 RESTLESS = "the sweeper never comes to rest"
 
 
@@ -97,12 +100,21 @@ def promises_are_kept(world: World, store: Store) -> Iterator[str]:
         yield TOO_SOON
 
 
+def whole_orders_are_served_together(world: World, store: Store) -> Iterator[str]:
+    for header, units in zip(store.headers, store.units, strict=True):
+        open_ = [unit.state for number, unit in enumerate(units) if number not in header.stop]
+        left = any(state in WAITING or state == ABSENT for state in open_)
+        if world.whole and left and any(unit.state in HOLDS_CARD for unit in units):
+            yield HALF
+
+
 SAFETY = (
     cards_have_one_home,
     shown_cards_stay,
     nothing_is_allocated_that_may_not_be,
     only_refunded_units_end,
     promises_are_kept,
+    whole_orders_are_served_together,
 )
 
 
@@ -140,8 +152,15 @@ def waits_rightly(world: World, store: Store, order: int, unit: Unit) -> Iterato
         yield FORGOTTEN
     elif store.room(unit.state) is None:
         yield NO_ROOM
-    elif not store.paused and store.open and (store.pool or unit.state != BACKORDER):
+    elif not store.paused and store.open and (enough(world, store, order) or unit.state != BACKORDER):
         yield IDLE
+
+
+def enough(world: World, store: Store, order: int) -> bool:
+    """Whether there is a card for a unit of this order, or for all of them if it wants them together."""
+    stop = store.headers[order].stop
+    open_ = [n for n, unit in enumerate(store.units[order]) if unit.state in WAITING and n not in stop]
+    return len(store.pool) >= (len(open_) if world.whole else 1)
 
 
 def nothing_is_kept_unpaid(world: World, store: Store) -> Iterator[str]:

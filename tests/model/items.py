@@ -122,8 +122,9 @@ class World:
     `paid`: payments came before. `held`: orders wait for approval. `presale`: its time is still to come.
     `gate`: it may be closed, and workers may have an old word of it. `old_room`: the room for stock stands
     since long ago, empty. `supply` counts the cards still to be imported, `delivered` hands the units over
-    before anything begins. A tick is the time a room counts as freshly touched, and also the time after which
-    it counts as stale; the index lags for less than one.
+    before anything begins, `whole` gives each order all its cards together or none. A tick is the time a room
+    counts as freshly touched, and also the time after which it counts as stale; the index lags for less than
+    one.
     """
 
     orders: tuple[int, ...] = (1,)
@@ -135,6 +136,7 @@ class World:
     gate: bool = False
     old_room: bool = False
     delivered: bool = False
+    whole: bool = False
     ticks: int = 0
     without: Rule | None = None
 

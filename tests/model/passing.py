@@ -7,6 +7,7 @@ It tries a write before it reads units, since what a failure shows is as good as
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.model.gathering import Gathering
 from tests.model.items import (
     ABSENT,
     ALLOCATED,
@@ -99,7 +100,7 @@ class Pass:
             began = replace(began, mine=store.now)
         if world.without is Rule.TOUCH_AFTER_PARKING:
             return replace(began, at="touch", mine=store.now)
-        return began
+        return began._at_unit(world, 0)
 
     def _unpaid(self, world: World, store: Store) -> Moves:
         if world.without is Rule.STOP_STAYS:
@@ -212,12 +213,22 @@ class Pass:
         if unit.state in WAITING - {HELD} and (mine or world.without is not Rule.TOUCH_FOR_OTHERS):
             rooms |= {unit.state}
         rest = self.rest and (unit.state != ALLOCATED or unit.timer)
-        done = replace(self, number=self.number + 1, seen=None, rooms=rooms, rest=rest)
-        return done if done.number < world.orders[self.order] else done._after_units(world)
+        return replace(self, rooms=rooms, rest=rest)._at_unit(world, self.number + 1)
+
+    def _at_unit(self, world: World, number: int) -> Process | None:
+        """Go to this unit. Of an all-or-nothing order only what is stopped is brought to rest alone."""
+        together = world.whole and world.without is not Rule.TOGETHER_ONE_WRITE
+        units = range(number, world.orders[self.order])
+        alone = [n for n in units if n in self.stop] if together else units
+        if alone:
+            return replace(self, number=alone[0], seen=None)
+        done = replace(self, number=0, seen=None)
+        return Gathering(self.order, done) if together else done.after_units(world)
 
     # -- 4 and 5: rooms, then the header's timer -----------------------------------------------------
 
-    def _after_units(self, world: World) -> Process | None:
+    def after_units(self, world: World) -> Process | None:
+        """Every unit is at rest."""
         if not self.rooms or world.without is Rule.TOUCH_AFTER_PARKING:
             return Pass(self.order, "last", self.ver) if self.rest else None
         return Pass(self.order, "clock", self.ver, rooms=self.rooms, rest=self.rest, mine=self.mine)

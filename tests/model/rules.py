@@ -39,3 +39,8 @@ class Rule(Enum):
     EXPIRE_AFTER_END = "reservation: … and only after the end that its unit says"
     EXPIRED_MOVES_ON = "reservation: an expired unit of an order that is paid gets a card, or waits"
     EXPIRED_IS_ENDED = "reservation: an expired unit that is stopped is ended like one that waits"
+    TOGETHER_ONE_WRITE = "all or nothing: all open units get their cards in one transaction"
+    TOGETHER_WHATEVER_SEEN = "all or nothing: … what is not written yet and what waits alike"
+    TOGETHER_AS_SEEN = "all or nothing: … each unit as it was seen"
+    TOGETHER_EVERY_MARKER = "all or nothing: … and every marker there"
+    TOGETHER_WITHOUT_STOPPED = "all or nothing: what is stopped wants no card"

@@ -227,6 +227,24 @@ ALL_RUNS = (
         "a reservation that is extended while it expires",
     ),
     Run(
+        "K1",
+        World((2,), cards=1, supply=1, paid=True, whole=True),
+        (Refund(0, ONE), Import(2), Buyer(0), *TWO_PASSES),
+        "all or nothing, two units, one card and another to come: partial refund, a buyer",
+    ),
+    Run(
+        "K2",
+        World((2, 2), cards=2, whole=True),
+        (Payment(0), Refund(0, ONE), Payment(1), *TWO_PASSES, Pass(1)),
+        "all or nothing, two orders of two against two cards: payments, partial refund of one",
+    ),
+    Run(
+        "K3",
+        World((2,), cards=1, supply=1, paid=True, whole=True, ticks=1),
+        (Import(2), BACK, Clock(), *TWO_PASSES, Delivery(0)),
+        "all or nothing, two units wait for a second card: the room swept, handing over",
+    ),
+    Run(
         "X1",
         World((2, 1), cards=1, supply=1, paid=True, ticks=1),
         (Refund(0, ONE), Buyer(0), Import(2), BACK, Clock(), *TWO_PASSES, Pass(1)),

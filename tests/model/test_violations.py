@@ -49,6 +49,11 @@ EXPECTED = [
     (Rule.EXPIRE_AFTER_END, "J3", 0, checks.TOO_SOON, 8),
     (Rule.EXPIRED_MOVES_ON, "J1", 0, checks.FORGOTTEN, 6),
     (Rule.EXPIRED_IS_ENDED, "J1", 0, checks.KEPT, 11),
+    (Rule.TOGETHER_ONE_WRITE, "K3", 0, checks.HALF, 1),
+    (Rule.TOGETHER_WHATEVER_SEEN, "K3", 0, checks.HALF, 4),
+    (Rule.TOGETHER_AS_SEEN, "K1", 0, checks.HOMES, 12),
+    (Rule.TOGETHER_EVERY_MARKER, "K3", 0, checks.HALF, 3),
+    (Rule.TOGETHER_WITHOUT_STOPPED, "K1", 0, checks.IDLE, 2),
 ]
 
 
