@@ -1,4 +1,4 @@
-"""All-or-nothing orders, modelled before they are built: all open pieces get their cards in one write, or none.
+"""All-or-nothing orders, modelled before they are built: all open pieces get their cards in one write.
 
 The pass ends what is stopped, unit by unit as ever. What is left it serves together: one transaction deletes
 a marker for each open unit and puts or moves that unit, whether it was written before or not. While there are
