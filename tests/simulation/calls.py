@@ -20,12 +20,21 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from tests.simulation.engine import refusal
-from tests.simulation.scheduler import Scheduler, Strand
+from tests.simulation.scheduler import Process, Scheduler, Strand
 from tests.simulation.writes import write_of
 
 READS = frozenset({"GetItem", "Query", "BatchGetItem", "Scan"})
 GIVEN_UP = 3_000
 """Milliseconds after which a client gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who sent a write: its process, and when it had last asked for what is judged, as it was sent."""
+
+    name: str
+    process: Process
+    judged_at: dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +50,13 @@ class Step:
 
 
 class Calls:
-    """Carries calls. `author` is the strand whose request is just being served, for whoever watches
-    commits.
-    """
+    """Carries calls. `author` sent the request that is just being served, for whoever watches commits."""
 
     def __init__(self, scheduler: Scheduler, chance) -> None:
         self.scheduler, self.chance = scheduler, chance
         self.trace: list[Step] = []
         self.seen = chance.seen
-        self.author: Strand | None = None
+        self.author: Author | None = None
         self.watch = lambda strand, call: None
 
     def of_table(self, call):
@@ -71,12 +78,10 @@ class Calls:
         fault = chance.fault(kind)
         if fault:
             self.seen[name, fault] += 1
+        author = Author(strand.name, strand.process, dict(strand.judged_at))
+        send = getattr(self, "_" + fault.replace(" ", "_")) if fault else self._send
         try:
-            answer = (
-                getattr(self, "_" + fault.replace(" ", "_"))(call, strand)
-                if fault
-                else self._send(call, strand)
-            )
+            answer = send(call, author)
         except BaseException as error:
             self._note(name, call, strand, fault, error)
             raise
@@ -94,103 +99,103 @@ class Calls:
             outcome = type(error).__name__
         self.trace.append(Step(self.scheduler.now, strand.name, name, about(call), fault, outcome))
 
-    def _send(self, call, strand):
-        before, self.author = self.author, strand
+    def _send(self, call, author):
+        before, self.author = self.author, author
         try:
             return call.send()
         finally:
             self.author = before
 
-    def _later(self, call, strand, delay: int) -> None:
+    def _later(self, call, author, delay: int) -> None:
         def land() -> None:
             outcome = "ok"
             try:
-                self._send(call, strand)
+                self._send(call, author)
             except ClientError as error:
                 outcome = error.response["Error"]["Code"]
-            self.trace.append(Step(self.scheduler.now, strand.name, "(lands)", about(call), "late", outcome))
+            self.trace.append(Step(self.scheduler.now, author.name, "(lands)", about(call), "late", outcome))
 
         self.scheduler.after(delay, land)
 
     # -- faults -----------------------------------------------------------------------------------
 
-    def _unsent(self, call, strand):
+    def _unsent(self, call, author):
         raise ConnectionClosedError(endpoint_url="engine")
 
-    def _throttled(self, call, strand):
+    def _throttled(self, call, author):
         raise refusal("ProvisionedThroughputExceededException", call.operation)
 
-    def _failed(self, call, strand):
+    def _failed(self, call, author):
         raise refusal("InternalServerError", call.operation)
 
-    def _lost(self, call, strand):
+    def _lost(self, call, author):
         with suppress(ClientError):
-            self._send(call, strand)
+            self._send(call, author)
         self._give_up()
 
     def _give_up(self):
         self.scheduler.pause(GIVEN_UP)
         raise ReadTimeoutError(endpoint_url="engine")
 
-    def _repeated(self, call, strand):
+    def _repeated(self, call, author):
         with suppress(ClientError):
-            self._send(call, strand)
+            self._send(call, author)
         self.scheduler.pause(self.chance.latency())
-        return self._send(call, strand)
+        return self._send(call, author)
 
-    def _late(self, call, strand):
-        self._later(call, strand, self.chance.long())
+    def _late(self, call, author):
+        self._later(call, author, self.chance.long())
         self._give_up()
 
-    def _overtaken(self, call, strand):
-        self._later(call, strand, self.chance.long())
+    def _overtaken(self, call, author):
+        self._later(call, author, self.chance.long())
         self.scheduler.pause(self.chance.latency())
-        return self._send(call, strand)
+        return self._send(call, author)
 
-    def _frozen(self, call, strand):
+    def _frozen(self, call, author):
         self.scheduler.pause(self.chance.long())
-        return self._send(call, strand)
+        return self._send(call, author)
 
-    def _killed_before(self, call, strand):
+    def _killed_before(self, call, author):
         self.scheduler.die()
 
-    def _killed_after(self, call, strand):
+    def _killed_after(self, call, author):
         with suppress(ClientError):
-            self._send(call, strand)
+            self._send(call, author)
         self.scheduler.die()
 
-    def _killed_late(self, call, strand):
-        self._later(call, strand, self.chance.long())
+    def _killed_late(self, call, author):
+        self._later(call, author, self.chance.long())
         self.scheduler.die()
 
-    def _conflict(self, call, strand):
+    def _conflict(self, call, author):
         parts = call.request["TransactItems"]
         chosen = self.chance.random.randrange(len(parts))
         reasons = [{"Code": "TransactionConflict" if n == chosen else "None"} for n in range(len(parts))]
         raise refusal("TransactionCanceledException", call.operation, CancellationReasons=reasons)
 
-    def _slow(self, call, strand):
+    def _slow(self, call, author):
         """It commits in its time, whatever becomes of its sender meanwhile."""
-        prepared, takes = self._prepare(call, strand), self.chance.long() // 10
-        self.scheduler.after(takes, lambda: self._commit(prepared, strand))
+        prepared, takes = self._prepare(call, author), self.chance.long() // 10
+        self.scheduler.after(takes, lambda: self._commit(prepared, author))
         self.scheduler.pause(takes)
-        return self._commit(prepared, strand)
+        return self._commit(prepared, author)
 
-    def _in_progress(self, call, strand):
-        prepared = self._prepare(call, strand)
-        self.scheduler.after(self.chance.long() // 10, lambda: self._commit(prepared, strand))
+    def _in_progress(self, call, author):
+        prepared = self._prepare(call, author)
+        self.scheduler.after(self.chance.long() // 10, lambda: self._commit(prepared, author))
         self.scheduler.pause(self.chance.latency())
-        return self._send(call, strand)
+        return self._send(call, author)
 
-    def _prepare(self, call, strand):
-        before, self.author = self.author, strand
+    def _prepare(self, call, author):
+        before, self.author = self.author, author
         try:
             return call.prepare()
         finally:
             self.author = before
 
-    def _commit(self, prepared, strand):
-        before, self.author = self.author, strand
+    def _commit(self, prepared, author):
+        before, self.author = self.author, author
         try:
             return prepared.commit()
         finally:

@@ -1,9 +1,9 @@
 """What people still do once all is at rest: open what is closed, and bring one card for several who wait."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests.simulation import platform
+from tests.simulation.ground import shop_of
 from tests.simulation.invariants.reading import number, text
 from tests.simulation.violations import must
 
@@ -34,33 +34,58 @@ class Amnesty:
 
 @dataclass
 class LastCard:
-    """One card comes for several who wait for it: whoever paid first gets it, and nobody else."""
+    """One card comes for several who wait for it: whoever paid first gets it at once, and nobody else.
+
+    It is imported, or comes back from a refund. The clock does not strike: the event alone has to do.
+    """
 
     world: object
     people: object
+    plan: object
 
-    @contextmanager
-    def of_a_room(self) -> Iterator[bool]:
-        """Import one card for a room of several orders, if there is one; judge once all is at rest again."""
+    def comes(self) -> bool:
+        """Whether there was such a room."""
         watch = self.world.watch
         for (tenant, room, sku), there in sorted(watch.units.rooms.items()):
             dues = {key: number(watch.items()[key], "due") for key in there}
-            if (
-                room == "BACK"
-                and sku != "FIXED"
-                and len(set(dues.values())) > 1
-                and self._is_open(tenant, dues, sku)
-            ):
-                self.world.seen["act", "a last card"] += 1
-                uses = 1 if sku == "SHARED" else None
-                self.people.bring_in(tenant, sku, self.people.fresh_codes(tenant, sku, 1), uses)
-                yield True
-                return self._judge(dues)
-        yield False
+            if room == "BACK" and sku != "FIXED" and dues and self._is_ready(tenant, sku, dues, there):
+                self._bring(tenant, sku)
+                self.world.run()
+                self._judge(dues)
+                return True
+        return False
 
-    def _is_open(self, tenant: str, dues, sku: str) -> bool:
-        gates, now = self.world.watch.gates, self.world.scheduler.now
-        return all(gates.open_now(tenant, key[0].split("#")[2], sku, now) for key in dues)
+    def _is_ready(self, tenant: str, sku: str, dues, there) -> bool:
+        """Open to all, and nobody waits for something else as well: a pass serves all units of an order."""
+        watch, now = self.world.watch, self.world.scheduler.now
+        opened = all(watch.gates.open_now(tenant, key[0].split("#")[2], sku, now) for key in dues)
+        others = [room for room in watch.units.rooms.values() if room is not there]
+        orders = {pk for pk, _ in there}
+        return opened and not any(pk in orders for room in others for pk, _ in room)
+
+    def _bring(self, tenant: str, sku: str) -> None:
+        given_back = self._unseen(tenant, sku)
+        if given_back is not None:
+            self.world.seen["act", "a last card is given back"] += 1
+            told = platform.cancelled(given_back.order)
+            given_back.facts.append(told)
+            return platform.tell(self.world, told, 1)
+        self.world.seen["act", "a last card is imported"] += 1
+        codes = self.people.fresh_codes(tenant, sku, 1)
+        return self.people.bring_in(tenant, sku, codes, 1 if sku == "SHARED" else None)
+
+    def _unseen(self, tenant: str, sku: str):
+        """An order with one card that nobody has looked at, of this product."""
+        for bought in self.plan.orders:
+            pk = f"O#{tenant}#{shop_of(tenant)}#{bought.order[1]}"
+            units = list(self.world.watch.units_of(pk).values())
+            mine = bought.order[0] == tenant and not any(told.everything for told in bought.facts)
+            if not mine or len(units) != 1:
+                continue
+            if text(units[0], "sku") == sku and text(units[0], "st") == "DELIVERED":
+                closed = (f"B#{tenant}#{text(units[0], 'batch')}", "VOID") in self.world.watch.items()
+                return None if closed else bought
+        return None
 
     def _judge(self, dues) -> None:
         items = self.world.watch.items()

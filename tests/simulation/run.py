@@ -45,9 +45,9 @@ class Run:
         if Amnesty(world, self.plan.people).open():
             self.settle()
         self.watch.rests(self.plan.orders, self._swept_at)
-        with LastCard(world, self.plan.people).of_a_room() as came:
-            if came:
-                self.settle()
+        if LastCard(world, self.plan.people, self.plan).comes():
+            self.settle()
+            self.watch.rests(self.plan.orders, self._swept_at)
         return self
 
     @property

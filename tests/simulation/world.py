@@ -74,7 +74,7 @@ class World:
     def process(self, function: str) -> Process:
         """A process of this function that is free, or a new one."""
         free = [one for one in self.processes[function] if not one.busy and not one.dead]
-        if free and self.chance.random.random() < 0.85:
+        if free and self.chance.random.random() < 0.94:
             return self.chance.random.choice(free)
         made = Process(f"{function}-{len(self.processes[function]) + 1}", function, self._skew(function))
         made.parts = Parts(self, made)

@@ -16,8 +16,8 @@ SPENT = {"DELIVERED", "REVEALED"}
 COSTS = {"card_cost", "replacement_cost", "cost_recovery"}
 
 
-def check(main, journal) -> None:
-    """`main` and `journal` are all items of the two tables, at rest."""
+def check(main, journal, cost_of) -> None:
+    """`main` and `journal` are all items of both tables, at rest; `cost_of(tenant, card)` what one cost."""
     lines = _lines(journal)
     wanted = {(text(item, "t"), _item(item)): item for item in main.values() if text(item, "kind") in TOLD}
     for place, item in wanted.items():
@@ -35,7 +35,7 @@ def check(main, journal) -> None:
     for order, amount in _money(main).items():
         must(money.pop(order, 0) == amount, "I9", order, f"the books do not say {amount}")
     must(not any(money.values()), "I9", sorted(money), "money of no order")
-    _check_costs(main, lines)
+    _check_costs(main, lines, cost_of)
 
 
 def _lines(journal) -> dict:
@@ -67,21 +67,20 @@ def _money(main) -> Counter:
     return found
 
 
-def _check_costs(main, lines) -> None:
+def _check_costs(main, lines, cost_of) -> None:
     """A unit has cost its burnt cards, and the one it holds once that is spent."""
-    burnt = Counter(
-        (pk.split("#")[1], text(item, "unit"))
-        for (pk, _), item in main.items()
-        if pk.startswith("X#") and has(item, "unit")
-    )
+    spent = defaultdict(list)
+    for (pk, _), item in main.items():
+        if pk.startswith("X#") and has(item, "unit"):
+            tenant = pk.split("#")[1]
+            spent[tenant, text(item, "unit")].append(cost_of(tenant, text(item, "card")))
     for (pk, sk), item in main.items():
         if text(item, "kind") != "unit":
             continue
         tenant, shop, order = pk.split("#")[1:]
-        spent = text(item, "st") in SPENT or (text(item, "st") == "ALLOCATED" and number(item, "gen") > 0)
-        count = burnt[tenant, f"{shop}/{order}/{sk.removeprefix('U#')}"] + spent
+        wanted = spent[tenant, f"{shop}/{order}/{sk.removeprefix('U#')}"]
+        if text(item, "st") in SPENT or (text(item, "st") == "ALLOCATED" and number(item, "gen") > 0):
+            wanted.append(cost_of(tenant, text(item, "card")))
         told = lines.get((tenant, _item(item)), ())
         cost = sum(leg["amount"] for line in told for leg in line["legs"] if leg["kind"] in COSTS)
-        must(
-            abs(cost) == number(item, "cost") * count, "I9", (pk, sk), f"cost {cost} for {count} spent cards"
-        )
+        must(-cost == sum(wanted), "I9", (pk, sk), f"booked {cost} for spent cards that cost {wanted}")

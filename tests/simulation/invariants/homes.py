@@ -16,7 +16,7 @@ class Homes:
     homes: dict[tuple[str, str], set[tuple]] = field(default_factory=dict)
     vault: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     shown: dict[tuple[str, str], tuple] = field(default_factory=dict)
-    issued: set[tuple[str, str]] = field(default_factory=set)
+    costs: dict[tuple[str, str], int] = field(default_factory=dict)
     _touched: dict = field(default_factory=dict)
 
     def of_vault(self, change) -> None:
@@ -30,6 +30,7 @@ class Homes:
         if change.old is not None:
             self._leave(card, change.key)
         if change.new is not None:
+            self.costs[card] = number(change.new, "cost")
             must(card not in self.shown, "I8", card, "a card that was shown is on sale again")
             self._enter(card, change.key)
 
@@ -62,6 +63,10 @@ class Homes:
         there.discard(place)
         self._touched[card] = None
 
+    def cost_of(self, tenant: str, card: str) -> int:
+        """What a card cost, as its marker said; fixed content costs nothing."""
+        return self.costs.get((tenant, card), 0)
+
     def check(self) -> None:
         """After all changes of one commit."""
         for card in self._touched:
@@ -80,7 +85,6 @@ class Homes:
             must(
                 units[0] == self.shown[card], "I8", card, f"shown by {self.shown[card]}, now with {units[0]}"
             )
-        self.issued.add(card)
 
     # -- at rest ----------------------------------------------------------------------------------
 

@@ -97,15 +97,12 @@ class Units:
             must(has(change.old, "exposed_at"), "I7", key, "replaced a card that nobody saw")
         if author is None:
             return
-        expires = number(new, "card_exp")
-        must(
-            not expires or expires > now - SLACK + author.process.skew, "I12", key, "an expired card was sold"
+        expires, asked = (
+            number(new, "card_exp"),
+            author.judged_at["product", key[0].split("#")[1], text(new, "sku")],
         )
+        must(not expires or expires > asked[1] + author.process.skew, "I12", key, "an expired card was sold")
         self.gates.check(key, text(new, "sku"), author, now, first=not has(change.old, "card"))
-
-
-SLACK = 30 * 60_000
-"""A write may be under way for that long after its card was chosen: frozen, late, or both."""
 
 
 def _nothing(unit) -> bool:

@@ -96,7 +96,7 @@ class Watch:
         engine = self.world.engine
         Rest(self, swept_at).check()
         check_meaning(self.items(), orders, shop_of)
-        books.check(self.items(), engine.items("JournalTable"))
+        books.check(self.items(), engine.items("JournalTable"), self.homes.cost_of)
         self.homes.check_all(self.items())
         if self.world.seed % ASK_THE_PRODUCT == 0 and not self.world.chance.skewed:
             product.check(engine)
