@@ -19,11 +19,15 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from cardcourier.errors import CardCourierError
 from tests.simulation.engine import refusal
 from tests.simulation.scheduler import Process, Scheduler, Strand
 from tests.simulation.writes import write_of
 
 READS = frozenset({"GetItem", "Query", "BatchGetItem", "Scan"})
+REFUSALS = (ClientError, CardCourierError)
+"""What a server answers that did not do it: AWS by its own errors, the post office by the product's."""
+
 GIVEN_UP = 3_000
 """Milliseconds after which a client gives up."""
 
@@ -90,13 +94,8 @@ class Calls:
         return answer
 
     def _note(self, name, call, strand, fault, error) -> None:
-        if error is None:
-            outcome = "ok"
-            self.seen["done", name] += 1
-        elif isinstance(error, ClientError):
-            outcome = error.response["Error"]["Code"]
-        else:
-            outcome = type(error).__name__
+        outcome = code_of(error)
+        self.seen["done", name] += error is None
         self.trace.append(Step(self.scheduler.now, strand.name, name, about(call), fault, outcome))
 
     def _send(self, call, author):
@@ -111,8 +110,8 @@ class Calls:
             outcome = "ok"
             try:
                 self._send(call, author)
-            except ClientError as error:
-                outcome = error.response["Error"]["Code"]
+            except REFUSALS as error:
+                outcome = code_of(error)
             self.trace.append(Step(self.scheduler.now, author.name, "(lands)", about(call), "late", outcome))
 
         self.scheduler.after(delay, land)
@@ -129,7 +128,7 @@ class Calls:
         raise refusal("InternalServerError", call.operation)
 
     def _lost(self, call, author):
-        with suppress(ClientError):
+        with suppress(*REFUSALS):
             self._send(call, author)
         self._give_up()
 
@@ -138,7 +137,7 @@ class Calls:
         raise ReadTimeoutError(endpoint_url="engine")
 
     def _repeated(self, call, author):
-        with suppress(ClientError):
+        with suppress(*REFUSALS):
             self._send(call, author)
         self.scheduler.pause(self.chance.latency())
         return self._send(call, author)
@@ -160,7 +159,7 @@ class Calls:
         self.scheduler.die()
 
     def _killed_after(self, call, author):
-        with suppress(ClientError):
+        with suppress(*REFUSALS):
             self._send(call, author)
         self.scheduler.die()
 
@@ -200,6 +199,13 @@ class Calls:
             return prepared.commit()
         finally:
             self.author = before
+
+
+def code_of(error: BaseException | None) -> str:
+    """How a call ended."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"]
+    return type(error).__name__ if error is not None else "ok"
 
 
 def about(call) -> tuple:

@@ -39,10 +39,11 @@ class Plan:
         self.mapped: dict[str, bool] = {}
         focus = self.draw.random() < 0.6
         self.skus = self.draw.sample(ITEMS, 2) if focus else ITEMS
+        self.crowd = self.draw.choice(("scarce", "scarce", "none")) if self.draw.random() < 0.15 else ""
 
     def begin(self) -> None:
         draw = self.draw
-        for number in range(draw.choice((1, 1, 2, 2, 3))):
+        for number in range(4 if self.crowd else draw.choice((1, 1, 2, 2, 3))):
             self._order(number)
         for act in (self._gates, self._releases, self._mappings, self._stock, self._content):
             if draw.random() < 0.35:
@@ -61,6 +62,8 @@ class Plan:
     # -- orders -----------------------------------------------------------------------------------
 
     def _order(self, number: int) -> None:
+        if self.crowd:
+            return self._one_of_many(("acme", f"N-{number}"))
         draw = self.draw
         tenant = TENANTS[draw.random() < 0.25]
         order = (tenant, f"N-{number}")
@@ -79,6 +82,16 @@ class Plan:
         for viewer in range(draw.choice((0, 1, 1, 2))):
             for _ in range(draw.choice((1, 1, 1, 2))):
                 self._at(lambda viewer=viewer: self.people.reveal(order, f"viewer-{viewer}"), late=0.5)
+
+    def _one_of_many(self, order: tuple[str, str]) -> None:
+        """Several buyers want one piece each of what there is too little of, and most look at nothing yet."""
+        bought = Bought(order, [(self.crowd, 1)])
+        self.orders.append(bought)
+        self._tell(bought, platform.paid(order, bought.items))
+        if self.draw.random() < 0.2:
+            self._take_back(bought, PRICE)
+        if self.draw.random() < 0.2:
+            self._at(lambda: self.people.reveal(order, "viewer"), late=0.5)
 
     def _tell(self, bought: Bought, told: platform.Told) -> None:
         bought.facts.append(told)

@@ -28,7 +28,6 @@ class Run:
         self.seed = seed
         self.world = World.on_ground(seed)
         self.watch = self.world.watch = Watch(self.world)
-        self.world.engine.observers.insert(0, self.watch.committed)
         self.world.calls.watch = self.watch.called
         self.world.sqs.read = lambda body: self.watch.secrets.read("a message", body)
         self.plan = Plan(self.world)
@@ -37,6 +36,7 @@ class Run:
 
     def go(self) -> "Run":
         world = self.world
+        self.watch.begin()
         self.plan.begin()
         world.scheduler.after(MINUTE, self._strike)
         world.run(self.plan.ends)

@@ -28,9 +28,13 @@ class Watch:
         self.units = Units(self.items, self.gates, world.seen)
         self.headers = Headers(self.items, self.units, self.units_of)
         self._orders: dict[str, dict[str, object]] = {}
+
+    def begin(self) -> None:
+        """Look at what is there already, and at every commit from now on."""
+        engine = self.world.engine
         for table in ("VaultTable", "MainTable"):
-            changes = [Change(table, key, None, item) for key, item in world.engine.items(table).items()]
-            self.committed(changes)
+            self.committed([Change(table, key, None, item) for key, item in engine.items(table).items()])
+        engine.observers.insert(0, self.committed)
 
     def items(self):
         """The main table as it is committed."""
