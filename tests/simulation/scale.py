@@ -35,7 +35,7 @@ class Scale:
 
 
 SIZES = {
-    keys: {"TIMER_PARTS": 2, "ROOM_PARTS": 2},
+    keys: {"TIMER_PARTS": 2, "ROOM_PARTS": 3},
     picking: {"PAGE": 3},
     draining: {"WAVE": 3, "PLENTY": 4},
     stocking: {"STRETCH": 3, "LOT": 2},
