@@ -44,7 +44,7 @@ class Door:
             again = record["attributes"]["ApproximateReceiveCount"] != "1"
             parts.passes.run(body, headers, rid, until, again=again)
 
-        return self._each(records, serve)
+        return self._each(sorted(records, key=_asks_for_a_room), serve)
 
     # -- the delivery queue -----------------------------------------------------------------------
 
@@ -132,6 +132,10 @@ class Door:
                 failed.add(record["messageId"])
         strand.tenants = None
         return failed
+
+
+def _asks_for_a_room(record: dict) -> bool:
+    return json.loads(record["body"])["kind"] == "room"
 
 
 def _asked(record: dict) -> tuple[str, OrderKey, str]:
