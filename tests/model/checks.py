@@ -12,8 +12,8 @@ from tests.model.items import (
     ENDED,
     EXPIRED,
     HANDED_OVER,
-    HELD,
     HOLDS_CARD,
+    MONEY,
     ONE,
     RESERVED,
     ROOMS,
@@ -22,6 +22,7 @@ from tests.model.items import (
     Unit,
     World,
 )
+from tests.model.refunding import ANSWERED, CHOSEN, ITS_REFUND
 
 HOMES = "a card has no home, or two"
 RESOLD = "a card that was shown is for sale again"
@@ -40,6 +41,7 @@ TIMER_LEFT = "a timer is left for ever"
 TOO_SOON = "a reserved card was taken back before its promised end"
 KEPT_UNPAID = "a card is kept for an order that nobody paid"
 ROOM_LEFT = "a room is left without anybody waiting"
+UNASKED = "nobody is asked what a refund by amount ends"
 HALF = "a part of an all-or-nothing order has cards, another has none"
 RESTLESS = "the sweeper never comes to rest"
 
@@ -90,8 +92,9 @@ def only_refunded_units_end(world: World, store: Store) -> Iterator[str]:
             continue
         if ALL not in told and ONE not in told and ended - set(told):
             yield NOT_REFUNDED
-        pieces = sum(len(units) if what == ALL else 1 for what in told)
-        if max(len(ended), len(header.stop) + header.owed) > pieces:
+        told = [what for what in told if what != MONEY]
+        pieces = sum(len(units) if what == ALL else 1 for what in told) - cancelled_before(store, order)
+        if max(len(ended), len(header.stop) + max(0, header.owed - header.credit)) > pieces:
             yield COUNTED_TWICE
 
 
@@ -131,9 +134,17 @@ def refunded_units_ended(world: World, store: Store) -> Iterator[str]:
             continue
         over = ENDED | {EXPIRED}
         ended = {n for n, unit in enumerate(units) if unit.state in over or (order, n) in store.settled}
-        due = set(range(len(units))) if ALL in told else {what for what in told if what != ONE}
-        if due - ended or len(ended) < min(len(units), told.count(ONE)):
+        due = set(range(len(units))) if ALL in told else set(told) - {ONE, MONEY}
+        chosen = sum(fact.startswith(CHOSEN) for fact, _ in store.facts[order])
+        if due - ended or len(ended) < min(len(units), told.count(ONE) + chosen):
             yield KEPT
+
+
+def refunds_by_amount_are_asked(world: World, store: Store) -> Iterator[str]:
+    for header, facts in zip(store.headers, store.facts, strict=True):
+        told = {fact for fact, what in facts if what == MONEY and not fact.startswith(ANSWERED)}
+        if any((ANSWERED + fact, MONEY) not in facts for fact in told - header.asked):
+            yield UNASKED
 
 
 def paid_units_are_delivered_or_wait(world: World, store: Store) -> Iterator[str]:
@@ -146,7 +157,8 @@ def paid_units_are_delivered_or_wait(world: World, store: Store) -> Iterator[str
 
 
 def waits_rightly(world: World, store: Store, order: int, unit: Unit) -> Iterator[str]:
-    if unit.state == HELD and world.held and not store.headers[order].approved:
+    header = store.headers[order]
+    if unit.state in WAITING and (header.asked or (world.held and not header.approved)):
         return
     if unit.state not in ROOMS:
         yield FORGOTTEN
@@ -183,6 +195,7 @@ def no_room_is_left(world: World, store: Store) -> Iterator[str]:
 
 LIVENESS = (
     refunded_units_ended,
+    refunds_by_amount_are_asked,
     paid_units_are_delivered_or_wait,
     nothing_is_kept_unpaid,
     no_timer_is_left,
@@ -193,3 +206,8 @@ LIVENESS = (
 def refunds(store: Store, order: int) -> list[str | int]:
     """What each refund, cancellation or chargeback told to us was about."""
     return [what for fact, what in store.facts[order] if not fact.startswith("payment")]
+
+
+def cancelled_before(store: Store, order: int) -> int:
+    """How many refunds by number are of what we had cancelled ourselves before."""
+    return sum(fact == ITS_REFUND for fact, _ in store.facts[order])

@@ -30,6 +30,9 @@ ROOMS = (SCHEDULED, BACKORDER, PAUSED)
 ALL, ONE = "all", "one"
 """What a refund ends: every unit, or one of which it is not said which. A number names the unit."""
 
+MONEY = "money"
+"""What a refund by amount ends: what a person will say."""
+
 LATE = 99
 """The tick when everything that was ever promised or touched is long past."""
 
@@ -39,7 +42,8 @@ Nothing: frozenset = frozenset()
 class Header(NamedTuple):
     """`paid` is the number of the first payment or 0, `stop` holds units, `owed` counts those to choose.
 
-    `until` is the end of a reservation it asked for (tick), 0 without.
+    `until` is the end of a reservation it asked for (tick), 0 without. `asked` names the refunds by amount
+    that wait for a person, `credit` counts units that the merchant cancelled and no refund has met yet.
     """
 
     ver: int = 0
@@ -49,6 +53,8 @@ class Header(NamedTuple):
     approved: bool = False
     timer: bool = False
     until: int = 0
+    asked: frozenset[str] = Nothing
+    credit: int = 0
 
 
 class Unit(NamedTuple):

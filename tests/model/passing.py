@@ -29,6 +29,7 @@ from tests.model.items import (
     World,
 )
 from tests.model.process import Process, Step
+from tests.model.refunding import choose_with_credit
 from tests.model.reserving import Reserving, confirm, wait_after_all
 from tests.model.rules import Rule
 from tests.model.writes import (
@@ -59,14 +60,14 @@ class Pass:
     """`at` is the step it is about to make; `seen` the unit as known, None before anything showed it.
 
     `rooms` are those in which it saw a unit waiting, `rest` says that all units so far drive themselves,
-    `mine` is its clock.
+    `mine` is its clock. Unless `free`, a person has to say something before anything is allocated.
     """
 
     order: int
     at: str = "header"
     ver: int = 0
     stop: frozenset[int] = Nothing
-    approved: bool = False
+    free: bool = True
     number: int = 0
     seen: Unit | None = None
     came_from: str = ""
@@ -91,7 +92,7 @@ class Pass:
             return Pass(self.order, "unpaid", header.ver) if left else None
         if header.owed and world.without is not Rule.CHOICE_FIRST:
             return Pass(self.order, "units", header.ver)
-        began = Pass(self.order, "unit", header.ver, header.stop, header.approved)
+        began = Pass(self.order, "unit", header.ver, header.stop, is_free(world, header))
         if header.owed:
             units = store.units[self.order]
             left = header.owed - sum(unit.state in ENDED for unit in units)
@@ -112,11 +113,16 @@ class Pass:
         header = store.headers[self.order]
         if header.ver != self.ver:
             return [Step("reads the units", Pass(self.order))]
-        chosen = cheapest(store.units[self.order], header)
-        return [Step("reads the units", Pass(self.order, "choice", self.ver, chosen))]
+        due = header._replace(owed=max(0, header.owed - header.credit))
+        chosen = cheapest(store.units[self.order], due)
+        at = "choice_with_credit" if header.credit else "choice"
+        return [Step("reads the units", Pass(self.order, at, self.ver, chosen))]
 
     def _choice(self, world: World, store: Store) -> Moves:
         return [choose(self.order, self.ver, self.stop)]
+
+    def _choice_with_credit(self, world: World, store: Store) -> Moves:
+        return [choose_with_credit(self.order, self.ver, self.stop)]
 
     # -- 3: each unit is brought to rest -------------------------------------------------------------
 
@@ -128,7 +134,7 @@ class Pass:
 
     def _create(self, world: World, store: Store) -> Moves:
         here = self.order, self.number
-        if world.held and not self.approved:
+        if not self.free:
             return [park(*here, HELD)]
         rooms = self._rooms(world, store)
         parks = [park(*here, room) for room in rooms]
@@ -152,6 +158,8 @@ class Pass:
         stays = Step(f"leaves unit {self.number} {state}", self._next(world, self.seen))
         if state == HELD:
             return self._release(world, store, stays)
+        if not self.free and state in WAITING:
+            return [stays]
         if state == RESERVED:
             return [confirm(self.order, self.number, self.seen.card)]
         rooms = [one for one in self._rooms(world, store) if (state, one) != (BACKORDER, SCHEDULED)]
@@ -164,7 +172,7 @@ class Pass:
         return [*moves, *take, *late] if store.paused else [*take, *moves, *late]
 
     def _release(self, world: World, store: Store, stays: Step) -> Moves:
-        if not self.approved:
+        if not self.free:
             return [stays]
         if world.without is Rule.HELD_MOVES_ON:
             cards = sorted(store.pool)
@@ -265,7 +273,7 @@ class Pass:
     def answered(self, world: World, request: Write, answer: Any) -> Process | None:
         if self.at in ("unpaid", "last"):
             return None
-        if self.at == "choice":
+        if self.at.startswith("choice"):
             return Pass(self.order)
         if self.at == "touch":
             return self._touched()
@@ -309,9 +317,14 @@ class Pass:
 
     def lost(self, request: Write) -> Process | None:
         """Of a unit it is decided anew, by the next write; after any other lost answer the pass is over."""
-        if self.at == "choice":
+        if self.at.startswith("choice"):
             return Pass(self.order)
         return self if self.at == "unit" and not request.number.startswith("W10") else None
+
+
+def is_free(world: World, header: Header) -> bool:
+    """Whether nothing is left to be said by a person before cards are allocated."""
+    return not header.asked and (header.approved or not world.held)
 
 
 def written(request: Write) -> Unit:

@@ -18,6 +18,7 @@ from tests.model.actors import (
 from tests.model.delivering import Delivery
 from tests.model.items import ALL, BACKORDER, ONE, PAUSED, SCHEDULED, World
 from tests.model.passing import Pass
+from tests.model.refunding import AmountRefund, Answer, Cancel
 from tests.model.reserving import Checkout, Expiry, Extension
 from tests.model.search import Run
 
@@ -243,6 +244,30 @@ ALL_RUNS = (
         World((2,), cards=1, supply=1, paid=True, whole=True, ticks=1),
         (Import(2), BACK, Clock(), *TWO_PASSES, Delivery(0)),
         "all or nothing, two units wait for a second card: the room swept, handing over",
+    ),
+    Run(
+        "M1",
+        World((2,), cards=1, supply=1),
+        (Payment(0), AmountRefund(0), Answer(0, frozenset({0})), Answer(0, frozenset({1})), *TWO_PASSES),
+        "refund by amount before or after the payment, two persons who choose otherwise",
+    ),
+    Run(
+        "M2",
+        World((2,), cards=2, paid=True),
+        (AmountRefund(0), Answer(0, frozenset({1})), Refund(0, ONE), *TWO_PASSES),
+        "refund by amount, another by number",
+    ),
+    Run(
+        "M3",
+        World((2,), cards=2, paid=True),
+        (Cancel(0, 0), Cancel(0, 0, "again", refunds=False), Refund(0, ONE, "other"), Pass(0)),
+        "a unit cancelled by the merchant, by two at once, then refunded by number; another refund",
+    ),
+    Run(
+        "M4",
+        World((2,), cards=1, paid=True),
+        (Cancel(0, 0), Buyer(0), *TWO_PASSES),
+        "a unit cancelled by the merchant, then refunded by number, a buyer",
     ),
     Run(
         "X1",
