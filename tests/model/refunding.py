@@ -20,18 +20,18 @@ ITS_REFUND, ANSWERED, CHOSEN = "its refund", "answered: ", "chosen for: "
 """Facts of the model alone: the platform's word of what we cancelled before, and what a person said."""
 
 
-@write("M1")
+@write("P1")
 def refund_amount(world: World, store: Store, order: int, fact: str) -> Outcome:
-    """M1: the fact and the header's question, both or neither."""
+    """P1: the fact and the header's question, both or neither."""
     if (fact, MONEY) in store.facts[order]:
         return store, fact
     store = store.with_fact(order, (fact, MONEY))
     return asked(store, order, fact) if world.without is not Rule.ASKED_WITH_FACT else store, DONE
 
 
-@write("M1 question alone")
+@write("P1 question alone")
 def ask_alone(world: World, store: Store, order: int, fact: str) -> Outcome:
-    """Half of M1, for the world in which it is two writes."""
+    """Half of P1, for the world in which it is two writes."""
     return asked(store, order, fact), DONE
 
 
@@ -40,11 +40,11 @@ def asked(store: Store, order: int, fact: str) -> Store:
     return store.with_header(order, with_work(header._replace(asked=header.asked | {fact})))
 
 
-@write("M2")
+@write("P2")
 def answer_with(
     world: World, store: Store, order: int, fact: str, chosen: frozenset[int], ver: int
 ) -> Outcome:
-    """M2: the question goes, and what was chosen is stopped, in one write."""
+    """P2: the question goes, and what was chosen is stopped, in one write."""
     header = store.headers[order]
     if header.ver != ver and world.without is not Rule.ANSWER_AGAINST_VER:
         return store, header
@@ -56,9 +56,9 @@ def answer_with(
     return store.with_header(order, work), DONE
 
 
-@write("M3")
+@write("P3")
 def cancel(world: World, store: Store, order: int, fact: str, number: int, ver: int, new: int) -> Outcome:
-    """M3: the fact, the stop, and a credit for each piece that was not stopped before; all or none."""
+    """P3: the fact, the stop, and a credit for each piece that was not stopped before; all or none."""
     header = store.headers[order]
     if (fact, number) in store.facts[order]:
         return store, fact
@@ -70,16 +70,16 @@ def cancel(world: World, store: Store, order: int, fact: str, number: int, ver: 
     return store.with_header(order, with_work(header)), DONE
 
 
-@write("M3 credit alone")
+@write("P3 credit alone")
 def credit_alone(world: World, store: Store, order: int) -> Outcome:
-    """Half of M3, for the world in which it is two writes."""
+    """Half of P3, for the world in which it is two writes."""
     header = store.headers[order]
     return store.with_header(order, with_work(header._replace(credit=header.credit + 1))), DONE
 
 
-@write("M4")
+@write("P4")
 def choose_with_credit(world: World, store: Store, order: int, ver: int, chosen: frozenset[int]) -> Outcome:
-    """M4: W4 where there is credit: what is owed is met with it, and only the rest becomes stops."""
+    """P4: W4 where there is credit: what is owed is met with it, and only the rest becomes stops."""
     header = store.headers[order]
     if header.ver != ver:
         return store, header

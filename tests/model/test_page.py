@@ -16,13 +16,15 @@ ORDERS = {f"W{number}" for number in range(1, 21)}
 PLANS = {module.__name__ for module in (reserving, gathering, refunding)}
 """What is modelled and not built yet."""
 
-PLANNED = {number for number, function in WRITES.items() if function.__module__ in PLANS}
+PLANNED = {name for name, made in WRITES.items() if made.__module__ in PLANS and " " not in name}
+"""Those with a name of two words are half a write, for worlds without a rule."""
+
 PROOF = (Path(__file__).parents[2] / "docs" / "proof.md").read_text(encoding="utf-8")
 
 
 def test_every_write_of_the_model_is_in_the_table():
     named = set(re.findall(r"^\| (W\d+) ", PAGE, re.MULTILINE))
-    assert {number.split(" ")[0] for number in WRITES if number not in PLANNED} <= named
+    assert {number.split(" ")[0] for number in WRITES if number.split(" ")[0] not in PLANNED} <= named
 
 
 def test_every_write_of_an_order_is_in_the_model():
@@ -30,7 +32,7 @@ def test_every_write_of_an_order_is_in_the_model():
 
 
 def test_every_planned_write_is_specified():
-    assert set(re.findall(r"^\| ([A-Z]\d+) ", PROOF, re.MULTILINE)) >= PLANNED
+    assert set(re.findall(r"^\| ([A-Z]\d+) \w", PROOF, re.MULTILINE)) >= PLANNED
 
 
 def test_every_write_commits_in_some_run():
