@@ -4,7 +4,8 @@ The model, to be read in this order: `items.py` (what is stored), `writes.py` (W
 rules as switches), `process.py` (what a process is), `passing.py`, `delivering.py`, `actors.py` (everybody
 else), `sweeping.py` (the sweeper alone), `checks.py` (what must hold), `moving.py` (moves and faults),
 `judging.py` and `search.py` (the search), `runs.py` (the worlds). Modelled and not built yet: `reserving.py`,
-`gathering.py` (all or nothing), `refunding.py` (refunds by amount, the merchant's own cancels).
+`gathering.py` (all or nothing), `refunding.py` (refunds by amount, the merchant's own cancels),
+`recalling.py` (quarantine and recall).
 
 To add a write, a process, a rule, a check: docs/proof.md, "The model", last paragraph.
 """

@@ -41,6 +41,8 @@ TIMER_LEFT = "a timer is left for ever"
 TOO_SOON = "a reserved card was taken back before its promised end"
 KEPT_UNPAID = "a card is kept for an order that nobody paid"
 ROOM_LEFT = "a room is left without anybody waiting"
+ON_SALE = "a card of a frozen batch is for sale"
+SET_ASIDE = "a card stays in quarantine though its batch is not frozen"
 UNASKED = "nobody is asked what a refund by amount ends"
 HALF = "a part of an all-or-nothing order has cards, another has none"
 RESTLESS = "the sweeper never comes to rest"
@@ -52,7 +54,7 @@ def broken(world: World, store: Store) -> str | None:
 
 
 def cards_have_one_home(world: World, store: Store) -> Iterator[str]:
-    homes = [*store.pool, *store.burnt]
+    homes = [*store.pool, *store.burnt, *store.quarantine]
     homes += [unit.card for units in store.units for unit in units if unit.card]
     if sorted(homes) != sorted(store.vault):
         yield HOMES
@@ -180,8 +182,15 @@ def nothing_is_kept_unpaid(world: World, store: Store) -> Iterator[str]:
         yield KEPT_UNPAID
 
 
+def quarantine_is_as_the_batch_says(world: World, store: Store) -> Iterator[str]:
+    if store.batch.frozen and store.pool & world.batch:
+        yield ON_SALE
+    if not store.batch.frozen and store.quarantine:
+        yield SET_ASIDE
+
+
 def no_timer_is_left(world: World, store: Store) -> Iterator[str]:
-    if any(header.timer for header in store.headers):
+    if store.batch.timer or any(header.timer for header in store.headers):
         yield TIMER_LEFT
     if any(unit.timer for units in store.units for unit in units):
         yield TIMER_LEFT
@@ -194,6 +203,7 @@ def no_room_is_left(world: World, store: Store) -> Iterator[str]:
 
 
 LIVENESS = (
+    quarantine_is_as_the_batch_says,
     refunded_units_ended,
     refunds_by_amount_are_asked,
     paid_units_are_delivered_or_wait,

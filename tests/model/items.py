@@ -70,6 +70,14 @@ class Unit(NamedTuple):
     until: int = 0
 
 
+class Batch(NamedTuple):
+    """The record of the one batch that may be frozen."""
+
+    ver: int = 0
+    frozen: bool = False
+    timer: bool = False
+
+
 class Store(NamedTuple):
     """Everything that is stored, and below what only the checks look at.
 
@@ -92,6 +100,8 @@ class Store(NamedTuple):
     shown: frozenset = Nothing
     settled: frozenset = Nothing
     early: bool = False
+    batch: Batch = Batch()
+    quarantine: frozenset[int] = Nothing
 
     def unit(self, order: int, number: int) -> Unit:
         return self.units[order][number]
@@ -128,9 +138,9 @@ class World:
     `paid`: payments came before. `held`: orders wait for approval. `presale`: its time is still to come.
     `gate`: it may be closed, and workers may have an old word of it. `old_room`: the room for stock stands
     since long ago, empty. `supply` counts the cards still to be imported, `delivered` hands the units over
-    before anything begins, `whole` gives each order all its cards together or none. A tick is the time a room
-    counts as freshly touched, and also the time after which it counts as stale; the index lags for less than
-    one.
+    before anything begins, `whole` gives each order all its cards together or none, `batch` names
+    the cards of a batch that may be frozen. A tick is the time a room counts as freshly touched, and also the
+    time after which it counts as stale; the index lags for less than one.
     """
 
     orders: tuple[int, ...] = (1,)
@@ -143,6 +153,7 @@ class World:
     old_room: bool = False
     delivered: bool = False
     whole: bool = False
+    batch: frozenset[int] = Nothing
     ticks: int = 0
     without: Rule | None = None
 

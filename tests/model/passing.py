@@ -29,11 +29,13 @@ from tests.model.items import (
     World,
 )
 from tests.model.process import Process, Step
+from tests.model.recalling import OPEN, return_to_quarantine
 from tests.model.refunding import choose_with_credit
 from tests.model.reserving import Reserving, confirm, wait_after_all
 from tests.model.rules import Rule
 from tests.model.writes import (
     DONE,
+    FROZEN,
     GONE,
     Write,
     allocate_new,
@@ -45,6 +47,7 @@ from tests.model.writes import (
     choose,
     end_waiting,
     forget_stop,
+    is_frozen,
     park,
     remove_timer,
     return_card,
@@ -60,7 +63,8 @@ class Pass:
     """`at` is the step it is about to make; `seen` the unit as known, None before anything showed it.
 
     `rooms` are those in which it saw a unit waiting, `rest` says that all units so far drive themselves,
-    `mine` is its clock. Unless `free`, a person has to say something before anything is allocated.
+    `mine` is its clock. Unless `free`, a person has to say something before anything is allocated; `frozen`
+    says so of the batch of the card that it is about to return.
     """
 
     order: int
@@ -74,6 +78,7 @@ class Pass:
     rooms: frozenset[str] = Nothing
     rest: bool = True
     mine: int = -1
+    frozen: bool = False
 
     def moves(self, world: World, store: Store) -> Moves:
         return getattr(self, f"_{self.at}")(world, store)
@@ -140,7 +145,7 @@ class Pass:
         parks = [park(*here, room) for room in rooms]
         if BACKORDER not in rooms:
             return parks
-        take = [allocate_new(*here, card) for card in sorted(store.pool)]
+        take = [allocate_new(*here, card) for card in for_sale(world, store)]
         first = [] if store.paused else take
         late = take if store.paused else []
         return [*first, *parks, *late, *(allocate_new(*here, card) for card in gone(world, store))]
@@ -167,7 +172,7 @@ class Pass:
         if BACKORDER not in rooms:
             return moves
         here = self.order, self.number, state
-        take = [allocate_waiting(*here, card) for card in sorted(store.pool)]
+        take = [allocate_waiting(*here, card) for card in for_sale(world, store)]
         late = [allocate_waiting(*here, card) for card in gone(world, store)]
         return [*moves, *take, *late] if store.paused else [*take, *moves, *late]
 
@@ -175,7 +180,7 @@ class Pass:
         if not self.free:
             return [stays]
         if world.without is Rule.HELD_MOVES_ON:
-            cards = sorted(store.pool)
+            cards = for_sale(world, store)
             return [*(allocate_waiting(self.order, self.number, HELD, card) for card in cards), stays]
         return [self._change(world, HELD, room) for room in self._rooms(world, store)]
 
@@ -200,7 +205,7 @@ class Pass:
             return [end_waiting(*here, self.seen.state)]
         if self.seen.state == REVEALED:
             return [burn(*here, self.seen.card)]
-        return [return_card(*here, self.seen.card)]
+        return [(return_to_quarantine if self.frozen else return_card)(*here, self.seen.card)]
 
     def _know(self, world: World, unit: Unit) -> Process | None:
         """Go on from what the unit is; one that needs nothing is left behind at once."""
@@ -229,8 +234,8 @@ class Pass:
         units = range(number, world.orders[self.order])
         alone = [n for n in units if n in self.stop] if together else units
         if alone:
-            return replace(self, number=alone[0], seen=None)
-        done = replace(self, number=0, seen=None)
+            return replace(self, number=alone[0], seen=None, frozen=False)
+        done = replace(self, number=0, seen=None, frozen=False)
         return Gathering(self.order, done) if together else done.after_units(world)
 
     # -- 4 and 5: rooms, then the header's timer -----------------------------------------------------
@@ -282,6 +287,8 @@ class Pass:
     def _unit_answered(self, world: World, request: Write, answer: Any) -> Process | None:
         if answer == GONE:
             return self
+        if answer in (FROZEN, OPEN):
+            return replace(self, frozen=answer == FROZEN)
         if request.number.startswith("W10"):
             return self._changed(world, request, answer)
         if answer == DONE:
@@ -336,9 +343,15 @@ def written(request: Write) -> Unit:
     return Unit(CANCELLED)
 
 
+def for_sale(world: World, store: Store) -> list[int]:
+    """Cards that a worker may sell."""
+    return [card for card in sorted(store.pool) if not is_frozen(world, store, card)]
+
+
 def gone(world: World, store: Store) -> list[int]:
-    """Cards that are not there and that a worker may try all the same."""
-    return [card for card in world.card_names if card not in store.pool]
+    """Cards that are not there, or frozen, and that a worker may try all the same."""
+    there = for_sale(world, store)
+    return [card for card in world.card_names if card not in there]
 
 
 def cheapest(units: tuple[Unit, ...], header: Header) -> frozenset[int]:

@@ -18,6 +18,7 @@ from tests.model.actors import (
 from tests.model.delivering import Delivery
 from tests.model.items import ALL, BACKORDER, ONE, PAUSED, SCHEDULED, World
 from tests.model.passing import Pass
+from tests.model.recalling import Mover, Recall, Turn
 from tests.model.refunding import AmountRefund, Answer, Cancel
 from tests.model.reserving import Checkout, Expiry, Extension
 from tests.model.search import Run
@@ -244,6 +245,24 @@ ALL_RUNS = (
         World((2,), cards=1, supply=1, paid=True, whole=True, ticks=1),
         (Import(2), BACK, Clock(), *TWO_PASSES, Delivery(0)),
         "all or nothing, two units wait for a second card: the room swept, handing over",
+    ),
+    Run(
+        "L1",
+        World((1,), cards=1, batch=frozenset({1})),
+        (Payment(0), Refund(0, ALL), Buyer(0), Turn(True), Turn(False), *TWO_PASSES, Mover()),
+        "one unit, one card: its batch is frozen and thawed, payment, refund, a buyer",
+    ),
+    Run(
+        "L2",
+        World((1,), cards=2, batch=frozenset({1}), delivered=True, paid=True),
+        (Refund(0, ALL), Buyer(0), Turn(True), Turn(False), Recall(0), Pass(0), Mover()),
+        "a unit handed over: its batch is frozen and thawed, its card swapped, refund, a buyer",
+    ),
+    Run(
+        "L3",
+        World((1,), cards=1, supply=1, batch=frozenset({1, 2}), paid=True),
+        (Turn(True), Turn(True), Turn(False), Import(2), Pass(0), Mover(), Mover()),
+        "frozen, thawed, frozen again: an import, two movers",
     ),
     Run(
         "M1",

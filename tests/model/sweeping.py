@@ -7,6 +7,7 @@ from tests.model.delivering import Delivery
 from tests.model.items import LATE, RESERVED, ROOMS, SCHEDULED, Store, World
 from tests.model.passing import Pass
 from tests.model.process import Process, Step
+from tests.model.recalling import Mover
 from tests.model.reserving import Expiry
 from tests.model.writes import apply
 
@@ -41,6 +42,8 @@ def due(world: World, store: Store) -> Iterator[Process]:
         if header.timer or any(unit.timer for unit in units):
             yield Delivery(order)
         yield from (Expiry(order, number) for number, unit in enumerate(units) if unit.state == RESERVED)
+    if store.batch.timer:
+        yield Mover()
 
 
 def opens(store: Store, room: str) -> bool:

@@ -61,6 +61,15 @@ EXPECTED = [
     (Rule.CREDIT_WITH_STOP, "M3", 1, checks.COUNTED_TWICE, 3),
     (Rule.CREDIT_AGAINST_VER, "M3", 0, checks.KEPT, 7),
     (Rule.CREDIT_SPENT, "M3", 0, checks.KEPT, 8),
+    (Rule.FREEZE_IS_WORK, "L1", 0, checks.ON_SALE, 2),
+    (Rule.QUARANTINE_ASKS_BATCH, "L2", 0, checks.SET_ASIDE, 8),
+    (Rule.RETURN_ASKS_BATCH, "L2", 0, checks.ON_SALE, 6),
+    (Rule.IMPORT_ASKS_BATCH, "L3", 0, checks.ON_SALE, 7),
+    (Rule.PUT_BACK_ASKS_BATCH, "L3", 0, checks.ON_SALE, 10),
+    (Rule.BATCH_TIMER_AGAINST_VER, "L3", 0, checks.SET_ASIDE, 7),
+    (Rule.SWAP_UNSEEN, "L2", 0, checks.RESOLD, 8),
+    (Rule.SWAP_OWN_TIMER, "L2", 0, checks.FORGOTTEN, 4),
+    (Rule.TAKE_BACK_IS_WORK, "L2", 0, checks.NO_ROOM, 4),
 ]
 
 

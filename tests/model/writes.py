@@ -28,7 +28,7 @@ from tests.model.items import (
 )
 from tests.model.rules import Rule
 
-DONE, GONE = "done", "marker gone"
+DONE, GONE, FROZEN = "done", "marker gone", "the batch is frozen"
 Outcome = tuple[Store, Any]
 
 
@@ -62,6 +62,11 @@ def apply(world: World, store: Store, request: Write) -> Outcome:
 def with_work(header: Header) -> Header:
     """New work: the timer, and a new `ver`, so that whoever removes the timer has seen it."""
     return header._replace(ver=header.ver + 1, timer=True)
+
+
+def is_frozen(world: World, store: Store, card: int) -> bool:
+    """Whether this card must not be put on sale; planned, and never so in a world without a batch."""
+    return store.batch.frozen and card in world.batch
 
 
 # -- headers and facts ------------------------------------------------------------------------------
@@ -254,6 +259,8 @@ def return_card(world: World, store: Store, order: int, number: int, card: int) 
         return store, unit
     if card in store.pool:
         return store, GONE
+    if is_frozen(world, store, card) and world.without is not Rule.RETURN_ASKS_BATCH:
+        return store, FROZEN
     left = unit.timer and world.without is Rule.OWN_TIMER_DROPPED
     store = store._replace(pool=store.pool | {card})
     return store.with_unit(order, number, Unit(RETURNED, timer=left)), DONE
@@ -327,4 +334,6 @@ def bring(world: World, store: Store, card: int) -> Outcome:
     """W20: import one card, vault and marker together."""
     if card in store.vault:
         return store, card
+    if is_frozen(world, store, card) and world.without is not Rule.IMPORT_ASKS_BATCH:
+        return store, FROZEN
     return store._replace(vault=store.vault | {card}, pool=store.pool | {card}), DONE
