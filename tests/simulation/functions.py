@@ -124,13 +124,14 @@ class Door:
         """Each message alone: what fails comes back."""
         strand, failed = self.world.scheduler.current, set()
         for record in records:
-            strand.tenants = frozenset({json.loads(record["body"])["tenant"]})
+            strand.serving = json.loads(record["body"])
+            strand.tenants = frozenset({strand.serving["tenant"]})
             try:
                 serve(record)
             except Exception as error:
                 self.world.failed(error)
                 failed.add(record["messageId"])
-        strand.tenants = None
+        strand.tenants, strand.serving = None, {}
         return failed
 
 

@@ -37,7 +37,7 @@ def secret_of(tenant: str) -> str:
 
 
 PRODUCTS = {
-    "DENSE": {},
+    "DENSE": {"max_views": 2},
     "SCARCE": {"shards": 2, "policy": "proof"},
     "NONE": {"policy": "once"},
     "PRE": {"release_at": NOON + 90_000},

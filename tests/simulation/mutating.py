@@ -15,7 +15,7 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Mutation:
     """`old` becomes `new` in `module`. `seeds` is how many are searched for it, `breaks` what is to be
-    found.
+    found. The suite begins at `first`, a little before the seed that found it when it was planted.
     """
 
     name: str
@@ -24,7 +24,8 @@ class Mutation:
     old: str
     new: str
     breaks: tuple[str, ...]
-    seeds: int = 400
+    seeds: int = 1_000
+    first: int = 0
 
 
 class NotPlanted(Exception):

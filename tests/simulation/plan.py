@@ -45,7 +45,8 @@ class Plan:
         draw = self.draw
         for number in range(4 if self.crowd else draw.choice((1, 1, 2, 2, 3))):
             self._order(number)
-        for act in (self._gates, self._releases, self._mappings, self._stock, self._content):
+        acts = (self._gates, self._releases, self._mappings, self._stock, self._content, self._undo_sold)
+        for act in acts:
             if draw.random() < 0.35:
                 act()
 
@@ -177,6 +178,15 @@ class Plan:
             tenant
         )
         self.people.undo(tenant, self.world.chance.random.choice(mine))
+
+    def _undo_sold(self) -> None:
+        """Undo an import whose cards are being sold; what is given back afterwards is void."""
+        bought = self.draw.choice(self.orders)
+        tenant, total = bought.order[0], sum(PRICE * quantity for _, quantity in bought.items)
+        job = self.draw.choice(self.world.first_imports(tenant)[:2])
+        self._at(lambda: self.people.undo(tenant, job))
+        bought.facts.append(platform.refunded(bought.order, "late", {}, total))
+        self._at(partial(platform.tell, self.world, bought.facts[-1], 1), late=0.3)
 
     def _content(self) -> None:
         tenant = self._tenant()

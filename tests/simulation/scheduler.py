@@ -33,12 +33,15 @@ class Process:
 
 @dataclass(eq=False)
 class Strand:
-    """`tenants` are those for whom it works now; None while that is anybody's."""
+    """`tenants` are those for whom it works now; None while that is anybody's. `serving` is what it was asked
+    for, and what watchers remember of that.
+    """
 
     name: str
     process: Process
     tenants: frozenset[str] | None = None
     judged_at: dict = field(default_factory=dict)
+    serving: dict = field(default_factory=dict)
     rid: str = ""
     over: bool = False
     answer: object = None

@@ -4,13 +4,14 @@ import pytest
 
 from tests.simulation.mutating import Mutation, NotPlanted, mutated, planted, source_of
 from tests.simulation.mutations import MUTATIONS
+from tests.simulation.mutations_of_rules import IN_A_SALE
 
 BUG = Mutation(
     "a-bug", "nothing works", "cardcourier.domain.money", "LARGEST = 10**15", "LARGEST = 1", ("I9",)
 )
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+@pytest.mark.parametrize("mutation", (*MUTATIONS, IN_A_SALE), ids=lambda mutation: mutation.name)
 def test_every_bug_still_fits_the_product(mutation):
     source = source_of(mutation.module)
     compile(mutated(mutation, source), mutation.module, "exec")

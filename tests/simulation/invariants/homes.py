@@ -24,7 +24,8 @@ class Homes:
         _, tenant, card = change.key[0].split("#")
         self.vault[tenant, card] = (text(change.new, "batch"), text(change.new, "sku"))
 
-    def of_marker(self, change) -> None:
+    def of_marker(self, change, *, closed: bool) -> None:
+        """`closed` is the batch of a new marker once its import is being undone."""
         tenant = change.key[0].split("#")[1]
         card = tenant, change.key[1].partition("#")[2]
         if change.old is not None:
@@ -32,6 +33,8 @@ class Homes:
         if change.new is not None:
             self.costs[card] = number(change.new, "cost")
             must(card not in self.shown, "I8", card, "a card that was shown is on sale again")
+            again = closed and card in self.issued
+            must(not again, "I8", card, "on sale again, and its import is being undone")
             self._enter(card, change.key)
 
     def of_burnt(self, change) -> None:

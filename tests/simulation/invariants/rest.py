@@ -26,12 +26,21 @@ class Rest:
         )
 
     def check(self) -> None:
+        told = {
+            (pk, mark["S"])
+            for (pk, sk), item in self.main.items()
+            if sk.startswith("N#")
+            for mark in item["about"]["L"]
+        }
         for key, item in self.main.items():
             kind = text(item, "kind")
             if kind == "order":
                 self._check_order(key[0], item)
             elif kind == "unit":
                 must(not has(item, "d") or text(item, "st") in WAITING, "I4", key, "its timer never ends")
+                if text(item, "st") == "DELIVERED" and has(self.main[key[0], "H"], "contact"):
+                    mark = key[0], f"{key[1].removeprefix('U#')}/{number(item, 'gen')}"
+                    must(mark in told, "I4", key, "handed over, and its buyer was never told")
             elif key[1].startswith("N#"):
                 must(not text(item, "d").startswith("D#"), "I4", key, "its message is never sent")
         self._check_rooms()

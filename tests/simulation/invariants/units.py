@@ -64,11 +64,22 @@ class Units:
         if state == "RETURNED":
             must(not has(old, "exposed_at"), "I8", change.key, "given back after it was shown")
 
+    def in_turn(self, change, serving) -> None:
+        """A room is served in order of payment: whoever gets a card paid after whoever got one before."""
+        if serving.get("kind") != "room" or text(change.old, "st") not in WAITING:
+            return
+        if text(change.new, "st") == "ALLOCATED":
+            paid = number(change.old, "due")
+            must(paid >= serving.get("paid", 0), "I12", change.key, "a later payment was served first")
+            serving["paid"] = paid
+
     def _edge(self, change, was: str, state: str) -> None:
         old, new = change.old, change.new
         self.seen["edge", f"{was or 'PENDING'} -> {state}"] += was != state
         quiet = {name for name in {*(old or ()), *new} if (old or {}).get(name) != new.get(name)}
         if old is not None and quiet <= {*COUNTED, *TIMER}:
+            counted = number(new, "views") - number(old, "views")
+            must(counted == ("view_rid" in quiet), "I10", change.key, f"one view more, counted as {counted}")
             return
         must(state in EDGES.get(was, ()), "I7", change.key, f"from {was or 'nothing'} to {state}")
         must(number(new, "ver") == number(old, "ver") + 1, "I7", change.key, "a gap in ver")
@@ -97,19 +108,3 @@ class Units:
             must(has(change.old, "exposed_at"), "I7", key, "replaced a card that nobody saw")
         if author is None:
             return
-        expires, asked = (
-            number(new, "card_exp"),
-            author.judged_at["product", key[0].split("#")[1], text(new, "sku")],
-        )
-        must(not expires or expires > asked[1] + author.process.skew, "I12", key, "an expired card was sold")
-        self.gates.check(key, text(new, "sku"), author, now, first=not has(change.old, "card"))
-
-
-def _nothing(unit) -> bool:
-    """Whether it closes a line of which nothing is delivered."""
-    return has(unit, "plan") and not maps(unit, "plan")
-
-
-def _quantity(header, unit) -> int:
-    lines = {line["id"]: line["qty"] for line in maps(header, "lines")}
-    return lines.get(text(unit, "line"), 0)
