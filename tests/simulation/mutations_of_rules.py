@@ -14,6 +14,7 @@ OF_RULES = (
 """,
         "",
         breaks=("I4", "I8"),
+        first=49,
     ),
     Mutation(
         "room-without-timer",
@@ -40,7 +41,6 @@ OF_RULES = (
         """        if (closed := self._gate(product)) is not None and seen.state is State.HELD:
             there =""",
         breaks=("I12",),
-        first=18,
     ),
     Mutation(
         "expired-card-sold",
@@ -61,7 +61,7 @@ OF_RULES = (
             told = self.telling.tell(header, units, occasion, rid, until)
 """,
         breaks=("I4",),
-        first=148,
+        first=343,
     ),
     Mutation(
         "shown-before-committed",
@@ -70,7 +70,7 @@ OF_RULES = (
         " and unit.view_rid == visitor.rid]",
         "]",
         breaks=("I10",),
-        first=48,
+        first=156,
     ),
     Mutation(
         "nonce-reused",

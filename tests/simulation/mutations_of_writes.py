@@ -15,6 +15,7 @@ OF_WRITES = (
         """                (self.table, Delete(key)),
                 (self.table, write),""",
         breaks=("I1", "I3"),
+        first=17,
     ),
     Mutation(
         "unit-without-condition",
@@ -37,7 +38,7 @@ OF_WRITES = (
         )
         if pool is None:""",
         breaks=("I7", "I8"),
-        first=535,
+        first=381,
     ),
     Mutation(
         "back-into-a-closed-batch",
@@ -46,6 +47,7 @@ OF_WRITES = (
         "Put(back, MarkerRecord.pk.does_not_exist()), actor, is_open)",
         "Put(back, MarkerRecord.pk.does_not_exist()), actor)",
         breaks=("I8",),
+        first=137,
     ),
     Mutation(
         "own-timer-forgotten",
@@ -57,7 +59,7 @@ OF_WRITES = (
             UnitRecord.due.remove(),
             UnitRecord.room.remove(),""",
         breaks=("I4",),
-        first=35,
+        first=26,
     ),
     Mutation(
         "refund-counted-twice",
@@ -89,7 +91,7 @@ OF_WRITES = (
 """,
         "",
         breaks=("I10",),
-        first=190,
+        first=651,
     ),
     Mutation(
         "timer-without-ver",
@@ -107,6 +109,7 @@ OF_WRITES = (
             UnitRecord.exposed_at.remove(),""",
         "            UnitRecord.exposed_at.remove(),",
         breaks=("I2",),
+        first=33,
     ),
     Mutation(
         "uses-issued-twice",
@@ -115,7 +118,7 @@ OF_WRITES = (
         "issued = Put(record, Record.pk.does_not_exist())",
         "issued = Put(record)",
         breaks=("I1", "no surprise"),
-        first=60,
+        first=704,
     ),
     Mutation(
         "sold-card-voided",
@@ -124,7 +127,7 @@ OF_WRITES = (
         """f"{marker.bucket}#{marker.card}"), on_sale)""",
         """f"{marker.bucket}#{marker.card}"))""",
         breaks=("I1", "no surprise"),
-        first=140,
+        first=105,
     ),
     Mutation(
         "replay-books-twice",
@@ -149,7 +152,6 @@ OF_WRITES = (
         ]
         return heapq.merge(*(map(_waiting, part) for part in parts), key=lambda unit: -unit.paid_at)""",
         breaks=("I12",),
-        first=135,
     ),
     Mutation(
         "cache-without-tenant",
