@@ -112,15 +112,6 @@ OF_WRITES = (
         first=33,
     ),
     Mutation(
-        "uses-issued-twice",
-        "uses of a shared card are issued without asking whether they were",
-        f"{_TABLES}.stock_entry",
-        "issued = Put(record, Record.pk.does_not_exist())",
-        "issued = Put(record)",
-        breaks=("I1", "no surprise"),
-        first=704,
-    ),
-    Mutation(
         "sold-card-voided",
         "undoing an import voids what was sold a moment ago",
         f"{_TABLES}.stock_exit",

@@ -1,7 +1,6 @@
 """Each planted bug is found, by the promise that it breaks.
 
-The product as it is breaks none over the same seeds (`test_seeds_first_half`, `test_seeds_second_half`), and
-pays less for a card (`tests/unit/test_scale_model.py`).
+The product as it is breaks none over the same seeds (`test_seeds_first_half`, `test_seeds_second_half`).
 """
 
 import json
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.bites import MOST_TRANSACTIONS, transactions
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.mutations_of_rules import IN_A_SALE
 
@@ -30,6 +30,10 @@ def bites():
 def test_a_planted_bug_is_found(mutation, bites):
     found = bites[mutation.name]
     assert found["broken"] in mutation.breaks, found
+
+
+def test_the_product_as_it_is_pays_less_for_a_card():
+    assert transactions() < MOST_TRANSACTIONS
 
 
 def test_the_page_tells_of_every_planted_bug():

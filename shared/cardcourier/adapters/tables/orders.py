@@ -410,7 +410,7 @@ class OrdersTable:
                 return Lost(old)
             if any(reason.failed for reason in of_checks):
                 raise _BatchClosed from lost
-            if of_other.failed:
+            if of_other.failed and of_unit.innocent:
                 raise AssertionError(f"card of {unit.name} has two homes") from lost
             raise busy(lost) from lost
         return unit

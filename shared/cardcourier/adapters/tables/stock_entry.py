@@ -162,7 +162,7 @@ class StockEntryTable:
             there = next((reason.old for reason in of_once if reason.failed and reason.old), None)
             if there is not None:
                 return there
-            if any(reason.failed for reason in of_markers):
+            if all(r.innocent for r in of_once) and any(r.failed for r in of_markers):
                 raise AssertionError("a use was issued twice") from lost
             raise busy(lost) from lost
         return None

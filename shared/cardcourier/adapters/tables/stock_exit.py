@@ -63,7 +63,7 @@ class StockExitTable:
         except TransactionLost as lost:
             found = list(zip(markers, lost.reasons[::2], lost.reasons[1::2], strict=True))
             gone = [marker.card for marker, of_marker, _ in found if of_marker.failed]
-            if not gone and any(of_card.failed for _, _, of_card in found):
+            if any(of_marker.innocent and of_card.failed for _, of_marker, of_card in found):
                 raise AssertionError("a card on sale has two homes") from lost
             if not gone:
                 raise busy(lost) from lost

@@ -90,6 +90,11 @@ class Reason:
     def conflict(self) -> bool:
         return self.code == "TransactionConflict"
 
+    @property
+    def innocent(self) -> bool:
+        """Its condition held. Of a part that met a conflict or a throttle nobody knows that."""
+        return self.code == "None"
+
 
 class TransactionLost(Exception):
     """A transaction was cancelled; `reasons` are in the order of its writes."""
