@@ -46,7 +46,7 @@ OF_WRITES = (
         _ORDERS,
         "Put(back, MarkerRecord.pk.does_not_exist()), actor, is_open)",
         "Put(back, MarkerRecord.pk.does_not_exist()), actor)",
-        breaks=("I8",),
+        breaks=("I1", "I8", "no surprise"),
         first=137,
     ),
     Mutation(
@@ -91,7 +91,7 @@ OF_WRITES = (
 """,
         "",
         breaks=("I10",),
-        first=651,
+        first=899,
     ),
     Mutation(
         "timer-without-ver",

@@ -108,3 +108,19 @@ class Units:
             must(has(change.old, "exposed_at"), "I7", key, "replaced a card that nobody saw")
         if author is None:
             return
+        expires, asked = (
+            number(new, "card_exp"),
+            author.judged_at["product", key[0].split("#")[1], text(new, "sku")],
+        )
+        must(not expires or expires > asked[1] + author.process.skew, "I12", key, "an expired card was sold")
+        self.gates.check(key, text(new, "sku"), author, now, first=not has(change.old, "card"))
+
+
+def _nothing(unit) -> bool:
+    """Whether it closes a line of which nothing is delivered."""
+    return has(unit, "plan") and not maps(unit, "plan")
+
+
+def _quantity(header, unit) -> int:
+    lines = {line["id"]: line["qty"] for line in maps(header, "lines")}
+    return lines.get(text(unit, "line"), 0)
