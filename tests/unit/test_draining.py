@@ -109,6 +109,9 @@ class World:
     def product(self, tenant, sku):
         return self.product_ if sku == "A" else None
 
+    def content(self, tenant, sku):
+        return self.cards or None
+
     def drain(self, ref="A", until=LATER, share=None):
         drainer = Drainer(self, self, self, self, self, self, lambda: self.now)
         return drainer.drain("t", self.room_, ref, "rid", until, share)
@@ -231,9 +234,15 @@ def test_a_round_is_not_endless():
 
 
 def test_of_fixed_content_there_is_always_enough():
-    world = a_crowd(cards=0, product_=replace(PRODUCT, kind="fixed"))
+    world = a_crowd(cards=1, product_=replace(PRODUCT, kind="fixed"))
     world.drain()
     assert len(world.shares) == HANDS
+
+
+def test_a_crowd_is_not_shared_round_after_round_while_there_is_no_content():
+    world = a_crowd(cards=0, product_=replace(PRODUCT, kind="fixed"))
+    world.drain()
+    assert world.shares == []
 
 
 def test_all_shares_together_are_those_who_are_sure():

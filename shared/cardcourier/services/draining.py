@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Protocol
 
-from cardcourier.domain.catalogue import Product, Shop, Tenant
+from cardcourier.domain.catalogue import Content, Product, Shop, Tenant
 from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.protocol import Pool
@@ -65,6 +65,7 @@ class FreshCatalogue(Protocol):
     def find_tenant(self, tenant: str) -> Tenant | None: ...
     def find_shop(self, shop: str) -> Shop | None: ...
     def product(self, tenant: str, sku: str) -> Product | None: ...
+    def content(self, tenant: str, sku: str) -> Content | None: ...
 
 
 class Passes(Protocol):
@@ -183,8 +184,12 @@ class Drainer:
         return WAVE if product is not None and self._stock(product, PLENTY) >= PLENTY else 1
 
     def _stock(self, product: Product, limit: int) -> int:
-        """How many cards there are, counted no further than `limit`; of fixed content there is no end."""
-        return limit if product.kind == "fixed" else self.stock.count(pool_of(product), limit)
+        """How many cards there are, counted no further than `limit`; fixed content has no end, once it is
+        set.
+        """
+        if product.kind == "fixed":
+            return limit if self.catalogue.content(product.tenant, product.sku) else 0
+        return self.stock.count(pool_of(product), limit)
 
     def _serve(self, wave: list[OrderKey], rid: str, until: int) -> list[Unit]:
         if len(wave) == 1:
