@@ -4,7 +4,7 @@ from tests.simulation.campaign import run_all
 from tests.simulation.coverage import missing
 from tests.simulation.story import one_seed
 
-HALF = 1_000
+HALF = 800
 
 
 def check(seeds: range) -> None:
