@@ -46,7 +46,7 @@ OF_WRITES = (
         _ORDERS,
         "Put(back, MarkerRecord.pk.does_not_exist()), actor, is_open)",
         "Put(back, MarkerRecord.pk.does_not_exist()), actor)",
-        breaks=("I1", "I8", "no surprise"),
+        breaks=("I8",),
         first=137,
     ),
     Mutation(
@@ -142,7 +142,7 @@ OF_WRITES = (
             for part in range(first, keys.ROOM_PARTS, step)
         ]
         return heapq.merge(*(map(_waiting, part) for part in parts), key=lambda unit: -unit.paid_at)""",
-        breaks=("I12",),
+        breaks=("I4", "I12"),
     ),
     Mutation(
         "cache-without-tenant",

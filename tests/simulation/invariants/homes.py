@@ -33,7 +33,7 @@ class Homes:
         if change.new is not None:
             self.costs[card] = number(change.new, "cost")
             must(card not in self.shown, "I8", card, "a card that was shown is on sale again")
-            again = closed and card in self.issued
+            again = closed and card in self.homes
             must(not again, "I8", card, "on sale again, and its import is being undone")
             self._enter(card, change.key)
 
