@@ -5,7 +5,7 @@ rules as switches), `process.py` (what a process is), `passing.py`, `delivering.
 else), `sweeping.py` (the sweeper alone), `checks.py` (what must hold), `moving.py` (moves and faults),
 `judging.py` and `search.py` (the search), `runs.py` (the worlds). Modelled and not built yet: `reserving.py`,
 `gathering.py` (all or nothing), `refunding.py` (refunds by amount, the merchant's own cancels),
-`recalling.py` (quarantine and recall).
+`recalling.py` (quarantine and recall), `disputing.py` (chargebacks, also after a replacement).
 
 To add a write, a process, a rule, a check: docs/proof.md, "The model", last paragraph.
 """

@@ -13,6 +13,7 @@ from tests.model.items import (
     EXPIRED,
     HANDED_OVER,
     HOLDS_CARD,
+    LINE,
     MONEY,
     ONE,
     RESERVED,
@@ -43,6 +44,7 @@ KEPT_UNPAID = "a card is kept for an order that nobody paid"
 ROOM_LEFT = "a room is left without anybody waiting"
 ON_SALE = "a card of a frozen batch is for sale"
 SET_ASIDE = "a card stays in quarantine though its batch is not frozen"
+MONEY_TWICE = "more money is booked as given back than was told"
 UNASKED = "nobody is asked what a refund by amount ends"
 HALF = "a part of an all-or-nothing order has cards, another has none"
 RESTLESS = "the sweeper never comes to rest"
@@ -51,6 +53,11 @@ RESTLESS = "the sweeper never comes to rest"
 def broken(world: World, store: Store) -> str | None:
     """What this store must never look like."""
     return next((kind for check in SAFETY for kind in check(world, store)), None)
+
+
+def money_is_of_facts(world: World, store: Store) -> Iterator[str]:
+    if any(what == LINE for facts in store.facts for _, what in facts):
+        yield MONEY_TWICE
 
 
 def cards_have_one_home(world: World, store: Store) -> Iterator[str]:
@@ -114,6 +121,7 @@ def whole_orders_are_served_together(world: World, store: Store) -> Iterator[str
 
 
 SAFETY = (
+    money_is_of_facts,
     cards_have_one_home,
     shown_cards_stay,
     nothing_is_allocated_that_may_not_be,

@@ -17,12 +17,14 @@ PAUSED = "SCHEDULED/PAUSE"
 ALLOCATED, DELIVERED, REVEALED = "ALLOCATED", "DELIVERED", "REVEALED"
 CANCELLED, RETURNED, REFUNDED = "CANCELLED", "RETURNED", "REFUNDED"
 RESERVED, EXPIRED = "RESERVED", "EXPIRED"
+DISPUTED = "DISPUTED"
+"""Ended by a chargeback, its shown card kept by the unit."""
 
 WAITING = frozenset({HELD, SCHEDULED, BACKORDER, PAUSED})
 UNSEEN = frozenset({ALLOCATED, DELIVERED})
 HANDED_OVER = frozenset({DELIVERED, REVEALED})
 HOLDS_CARD = UNSEEN | {REVEALED}
-ENDED = frozenset({CANCELLED, RETURNED, REFUNDED})
+ENDED = frozenset({CANCELLED, RETURNED, REFUNDED, DISPUTED})
 
 ROOMS = (SCHEDULED, BACKORDER, PAUSED)
 """Rooms the sweeper drives, each named for the state of who waits there. HELD is a to-do list."""
@@ -32,6 +34,9 @@ ALL, ONE = "all", "one"
 
 MONEY = "money"
 """What a refund by amount ends: what a person will say."""
+
+LINE = "line"
+"""What a line of money is about that no fact told; there must be none."""
 
 LATE = 99
 """The tick when everything that was ever promised or touched is long past."""
@@ -44,6 +49,7 @@ class Header(NamedTuple):
 
     `until` is the end of a reservation it asked for (tick), 0 without. `asked` names the refunds by amount
     that wait for a person, `credit` counts units that the merchant cancelled and no refund has met yet.
+    `disputed` says that a chargeback stopped it, so that shown cards are kept.
     """
 
     ver: int = 0
@@ -55,6 +61,7 @@ class Header(NamedTuple):
     until: int = 0
     asked: frozenset[str] = Nothing
     credit: int = 0
+    disputed: bool = False
 
 
 class Unit(NamedTuple):

@@ -7,6 +7,7 @@ It tries a write before it reads units, since what a failure shows is as good as
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.model.disputing import dispute
 from tests.model.gathering import Gathering
 from tests.model.items import (
     ABSENT,
@@ -64,7 +65,7 @@ class Pass:
 
     `rooms` are those in which it saw a unit waiting, `rest` says that all units so far drive themselves,
     `mine` is its clock. Unless `free`, a person has to say something before anything is allocated; `frozen`
-    says so of the batch of the card that it is about to return.
+    says so of the batch of the card that it is about to return, `disputed` that shown cards are kept.
     """
 
     order: int
@@ -79,6 +80,7 @@ class Pass:
     rest: bool = True
     mine: int = -1
     frozen: bool = False
+    disputed: bool = False
 
     def moves(self, world: World, store: Store) -> Moves:
         return getattr(self, f"_{self.at}")(world, store)
@@ -98,6 +100,7 @@ class Pass:
         if header.owed and world.without is not Rule.CHOICE_FIRST:
             return Pass(self.order, "units", header.ver)
         began = Pass(self.order, "unit", header.ver, header.stop, is_free(world, header))
+        began = replace(began, disputed=header.disputed)
         if header.owed:
             units = store.units[self.order]
             left = header.owed - sum(unit.state in ENDED for unit in units)
@@ -203,6 +206,8 @@ class Pass:
         here = self.order, self.number
         if self.seen.state in WAITING | {EXPIRED}:
             return [end_waiting(*here, self.seen.state)]
+        if self.seen.state == REVEALED and self.disputed:
+            return [dispute(*here, self.seen.card)]
         if self.seen.state == REVEALED:
             return [burn(*here, self.seen.card)]
         return [(return_to_quarantine if self.frozen else return_card)(*here, self.seen.card)]

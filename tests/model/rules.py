@@ -60,3 +60,7 @@ class Rule(Enum):
     SWAP_UNSEEN = "recall: only a card that nobody saw is swapped"
     SWAP_OWN_TIMER = "recall: … and its unit gets a timer of its own"
     TAKE_BACK_IS_WORK = "recall: a unit that waits again sets the header's timer and raises `ver`"
+    END_THIS_CARD = "chargeback: an end names the card that it saw"
+    DISPUTE_THIS_CARD = "chargeback: … and so does a dispute"
+    DISPUTED_IS_ENDED = "chargeback: what is disputed is not replaced"
+    MONEY_BY_FACT = "chargeback: money is a line of its fact; a card that ends books none"

@@ -16,6 +16,7 @@ from tests.model.actors import (
     RoomSweeper,
 )
 from tests.model.delivering import Delivery
+from tests.model.disputing import Chargeback, LostDispute
 from tests.model.items import ALL, BACKORDER, ONE, PAUSED, SCHEDULED, World
 from tests.model.passing import Pass
 from tests.model.recalling import Mover, Recall, Turn
@@ -287,6 +288,18 @@ ALL_RUNS = (
         World((2,), cards=1, paid=True),
         (Cancel(0, 0), Buyer(0), *TWO_PASSES),
         "a unit cancelled by the merchant, then refunded by number, a buyer",
+    ),
+    Run(
+        "N1",
+        World((1,), cards=2, delivered=True, paid=True),
+        (Chargeback(0), LostDispute(0), Buyer(0), Buyer(0), Replacement(0), *TWO_PASSES),
+        "replacement against chargeback, which is disputed and lost; two buyers' looks",
+    ),
+    Run(
+        "N2",
+        World((1,), cards=2, delivered=True, paid=True),
+        (Chargeback(0), Refund(0, ALL), LostDispute(0), Buyer(0), Replacement(0), Pass(0), Delivery(0)),
+        "replacement against chargeback and refund, a buyer, handing over",
     ),
     Run(
         "X1",

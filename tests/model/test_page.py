@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from tests.model import gathering, recalling, refunding, reserving
+from tests.model import disputing, gathering, recalling, refunding, reserving
 from tests.model.runs import RUNS
 from tests.model.search import Search
 from tests.model.writes import WRITES
@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="
 ORDERS = {f"W{number}" for number in range(1, 21)}
 """The writes of an order's life. The others bring and take stock in ways that differ for no order."""
 
-PLANS = {module.__name__ for module in (reserving, gathering, refunding, recalling)}
+PLANS = {module.__name__ for module in (reserving, gathering, refunding, recalling, disputing)}
 """What is modelled and not built yet."""
 
 PLANNED = {name for name, made in WRITES.items() if made.__module__ in PLANS and " " not in name}
@@ -36,6 +36,6 @@ def test_every_planned_write_is_specified():
 
 
 def test_every_write_commits_in_some_run():
-    runs = ("A1", "B1", "C3", "E1", "F1", "H1", "H2", "J2", "J3", "K1", "L1", "L2", "M2", "M3")
+    runs = ("A1", "B1", "C3", "E1", "F1", "H1", "H2", "J2", "J3", "K1", "L1", "L2", "M2", "M3", "N1")
     committed = set().union(*(Search(replace(RUNS[name], faults=0)).go().committed for name in runs))
     assert committed == ORDERS | PLANNED

@@ -70,6 +70,10 @@ EXPECTED = [
     (Rule.SWAP_UNSEEN, "L2", 0, checks.RESOLD, 8),
     (Rule.SWAP_OWN_TIMER, "L2", 0, checks.FORGOTTEN, 4),
     (Rule.TAKE_BACK_IS_WORK, "L2", 0, checks.NO_ROOM, 4),
+    (Rule.END_THIS_CARD, "N1", 0, checks.HOMES, 8),
+    (Rule.DISPUTE_THIS_CARD, "N1", 0, checks.HOMES, 8),
+    (Rule.DISPUTED_IS_ENDED, "N1", 0, checks.KEPT, 10),
+    (Rule.MONEY_BY_FACT, "N1", 0, checks.MONEY_TWICE, 4),
 ]
 
 

@@ -13,7 +13,9 @@ from tests.model.items import (
     ALLOCATED,
     CANCELLED,
     DELIVERED,
+    DISPUTED,
     HOLDS_CARD,
+    LINE,
     ONE,
     REFUNDED,
     RESERVED,
@@ -255,7 +257,8 @@ def return_card(world: World, store: Store, order: int, number: int, card: int) 
     """W13: the unit becomes RETURNED, the marker of its unseen card is put again."""
     unit = store.unit(order, number)
     may = {RESERVED} | (HOLDS_CARD if world.without is Rule.RETURN_UNSEEN else UNSEEN)
-    if unit.state not in may or unit.card != card:
+    other = unit.card != card and world.without is not Rule.END_THIS_CARD
+    if unit.state not in may or other:
         return store, unit
     if card in store.pool:
         return store, GONE
@@ -273,8 +276,15 @@ def burn(world: World, store: Store, order: int, number: int, card: int) -> Outc
     if unit.state != REVEALED or unit.card != card:
         return store, unit
     left = unit.timer and world.without is Rule.OWN_TIMER_DROPPED
-    store = store._replace(burnt=store.burnt | {card})
+    store = burnt(world, store, order, card)
     return store.with_unit(order, number, Unit(REFUNDED, timer=left)), DONE
+
+
+def burnt(world: World, store: Store, order: int, card: int) -> Store:
+    """The store with a burnt card, which moves no money."""
+    if world.without is Rule.MONEY_BY_FACT:
+        store = store.with_fact(order, (f"given back for card {card}", LINE))
+    return store._replace(burnt=store.burnt | {card})
 
 
 @write("W15")
@@ -290,11 +300,12 @@ def expose(world: World, store: Store, order: int, number: int, card: int) -> Ou
 def replace_card(world: World, store: Store, order: int, number: int, old: int, card: int) -> Outcome:
     """W16: another card for one that was shown, which is burnt in the same write."""
     unit = store.unit(order, number)
-    if unit.state != REVEALED or unit.card != old:
+    may = {REVEALED, DISPUTED} if world.without is Rule.DISPUTED_IS_ENDED else {REVEALED}
+    if unit.state not in may or unit.card != old:
         return store, unit
     if card not in store.pool:
         return store, GONE
-    store = store._replace(pool=store.pool - {card}, burnt=store.burnt | {old})
+    store = burnt(world, store._replace(pool=store.pool - {card}), order, old)
     return store.with_unit(order, number, Unit(ALLOCATED, card, timer=True)), DONE
 
 
