@@ -14,7 +14,6 @@ OF_RULES = (
 """,
         "",
         breaks=("I4", "I8"),
-        first=49,
     ),
     Mutation(
         "room-without-timer",
@@ -61,7 +60,7 @@ OF_RULES = (
             told = self.telling.tell(header, units, occasion, rid, until)
 """,
         breaks=("I4",),
-        first=343,
+        first=177,
     ),
     Mutation(
         "shown-before-committed",
@@ -70,7 +69,7 @@ OF_RULES = (
         " and unit.view_rid == visitor.rid]",
         "]",
         breaks=("I10",),
-        first=156,
+        first=59,
     ),
     Mutation(
         "nonce-reused",

@@ -47,7 +47,7 @@ OF_WRITES = (
         "Put(back, MarkerRecord.pk.does_not_exist()), actor, is_open)",
         "Put(back, MarkerRecord.pk.does_not_exist()), actor)",
         breaks=("I8",),
-        first=137,
+        first=163,
     ),
     Mutation(
         "own-timer-forgotten",
@@ -70,6 +70,7 @@ OF_WRITES = (
         """                (self.table, Put(_fact_record(fact, actor))),
                 (self.table, Change(keys.header(fact.key), actions)),""",
         breaks=("I6",),
+        first=24,
     ),
     Mutation(
         "refund-by-arrival",
@@ -118,7 +119,7 @@ OF_WRITES = (
         """f"{marker.bucket}#{marker.card}"), on_sale)""",
         """f"{marker.bucket}#{marker.card}"))""",
         breaks=("I1", "no surprise"),
-        first=105,
+        first=241,
     ),
     Mutation(
         "replay-books-twice",
@@ -151,5 +152,6 @@ OF_WRITES = (
         """("product", tenant, sku), lambda""",
         """("product", sku), lambda""",
         breaks=("I11",),
+        first=30,
     ),
 )
