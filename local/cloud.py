@@ -160,7 +160,7 @@ class Cloud:
         """What would have been sent by SMS."""
         return texts(self.services.endpoint)
 
-    def wait_idle(self, timeout: float = 30.0) -> None:
+    def wait_idle(self, timeout: float = 60.0) -> None:
         """Return when nothing is left to do: no call runs, no message waits, is delayed or in work, streams
         are read.
 

@@ -32,7 +32,7 @@ from local.template import REGION, Template
 
 ROOT = Path(__file__).resolve().parent.parent
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-START_SECONDS = 15.0
+START_SECONDS = 45.0
 
 # Runs argv[2:] as a process that ends when its parent does, by whatever signal; says nothing where the kernel
 # cannot.
@@ -107,13 +107,13 @@ class Engine:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def wait(self, answers: Callable[[Engine], bool]) -> None:
-        """Return once it answers; raises EngineError when it ended or took too long."""
+    def wait(self, answers: Callable[[Engine], bool]) -> Engine:
+        """Return it once it answers; raises EngineError when it ended or took too long."""
         deadline = time.monotonic() + START_SECONDS
         while self.alive and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 if answers(self):
-                    return
+                    return self
             time.sleep(0.01)
         self.stop()
         raise EngineError(f"{self.name} did not start on port {self.port}, see {self.log}")
@@ -138,6 +138,14 @@ def _listens(engine: Engine) -> bool:
         return True
 
 
+def _started(start: Callable[[int], Engine], wish: int) -> Engine:
+    """An engine that answers, on the wished port if nobody has it; on another one if it ends at once."""
+    for port in (wish, 0):
+        with contextlib.suppress(EngineError):
+            return start(free_port(port)).wait(_listens)
+    return start(free_port()).wait(_listens)
+
+
 def start_services(folder: Path, port: int = 0, *, auth: bool = True, keep: Sequence[int] = ()) -> Engine:
     """Start ministack with its state under `folder`.
 
@@ -146,12 +154,10 @@ def start_services(folder: Path, port: int = 0, *, auth: bool = True, keep: Sequ
     links.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port(port)
     environ = {
         "PATH": os.environ.get("PATH", os.defpath),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "AUTH": str(auth).lower(),
         "PERSIST_STATE": "1",
@@ -166,9 +172,10 @@ def start_services(folder: Path, port: int = 0, *, auth: bool = True, keep: Sequ
         **CREDENTIALS,
     }
     argv = [sys.executable, "-P", str(Path(__file__).with_name("services.py"))]
-    engine = Engine("ministack", argv, environ, folder / "ministack.log", port, keep)
-    engine.wait(_listens)
-    return engine
+    log = folder / "ministack.log"
+    return _started(
+        lambda on: Engine("ministack", argv, {**environ, "GATEWAY_PORT": str(on)}, log, on, keep), port
+    )
 
 
 def dynoxide() -> Path | None:
@@ -182,10 +189,9 @@ def start_tables(folder: Path, port: int = 0, *, keep: Sequence[int] = ()) -> En
     if binary is None:
         raise EngineError("dynoxide is not installed: run `npm ci`")
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port(port)
-    argv = [str(binary), "--host", "127.0.0.1", "--port", str(port), "--db-path", str(folder / "tables.db")]
-    engine = Engine("dynoxide", argv, {}, folder / "dynoxide.log", port, keep)
-    engine.wait(_listens)
+    argv = [str(binary), "--host", "127.0.0.1", "--db-path", str(folder / "tables.db"), "--port"]
+    log = folder / "dynoxide.log"
+    engine = _started(lambda on: Engine("dynoxide", [*argv, str(on)], {}, log, on, keep), port)
     _index_streams(folder / "tables.db")
     return engine
 

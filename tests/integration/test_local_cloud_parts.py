@@ -1,10 +1,12 @@
 """What the local cloud understands of a template, a pattern, a schedule and an answer."""
 
 import json
+import socket
 from datetime import UTC, datetime
 
 import pytest
 
+from local import engines
 from local.cron import Cron, seconds_between
 from local.engines import EngineError, client, create_tables, require_loopback
 from local.faults import FaultError, Faults, Switches, read_faults
@@ -245,3 +247,15 @@ def test_tables_are_made_on_either_engine_and_once(each_engine_endpoint, real_te
     main = tables.describe_table(TableName=names["MainTable"])["Table"]
     assert {index["IndexName"] for index in main["GlobalSecondaryIndexes"]} == {"card", "due"}
     assert main["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+
+
+def test_an_engine_whose_port_was_taken_meanwhile_starts_on_another(tmp_path, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        ports, free = [taken.getsockname()[1]], engines.free_port
+        monkeypatch.setattr(engines, "free_port", lambda wish=0: ports.pop() if ports else free())
+        engine = engines.start_tables(tmp_path / "tables")
+        try:
+            assert engine.alive and engine.port != taken.getsockname()[1]
+        finally:
+            engine.stop()
