@@ -12,6 +12,7 @@ from tests.model.items import (
     ENDED,
     EXPIRED,
     HANDED_OVER,
+    HELD,
     HOLDS_CARD,
     LINE,
     MONEY,
@@ -45,6 +46,7 @@ ROOM_LEFT = "a room is left without anybody waiting"
 ON_SALE = "a card of a frozen batch is for sale"
 SET_ASIDE = "a card stays in quarantine though its batch is not frozen"
 MONEY_TWICE = "more money is booked as given back than was told"
+HASTY = "allocated while a person is asked what ends"
 UNASKED = "nobody is asked what a refund by amount ends"
 HALF = "a part of an all-or-nothing order has cards, another has none"
 RESTLESS = "the sweeper never comes to rest"
@@ -89,6 +91,8 @@ def nothing_is_allocated_that_may_not_be(world: World, store: Store) -> Iterator
                 yield TOO_EARLY
             if world.held and not header.approved:
                 yield UNAPPROVED
+            if (order, number) in store.kept and header.asked:
+                yield HASTY
             if (order, number) in store.settled:
                 yield AFTER_REFUND
 
@@ -168,7 +172,8 @@ def paid_units_are_delivered_or_wait(world: World, store: Store) -> Iterator[str
 
 def waits_rightly(world: World, store: Store, order: int, unit: Unit) -> Iterator[str]:
     header = store.headers[order]
-    if unit.state in WAITING and (header.asked or (world.held and not header.approved)):
+    held = unit.state == HELD and world.held and not header.approved
+    if held or (header.asked and unit.state in WAITING):
         return
     if unit.state not in ROOMS:
         yield FORGOTTEN

@@ -91,7 +91,8 @@ class Store(NamedTuple):
     `rooms` says when each of ROOMS was last touched (tick), None where there is no room. `open` says that
     the presale has begun, `paused` that the gate of the product is closed. `shown` holds (card, order, unit)
     for each plaintext that left; `settled` the units that a pass took for ended though nothing was written;
-    `early` that a card was taken back before the end that was promised.
+    `early` that a card was taken back before the end that was promised; `kept` the units that a pass left to
+    a person who is asked.
     """
 
     headers: tuple[Header, ...]
@@ -109,6 +110,7 @@ class Store(NamedTuple):
     early: bool = False
     batch: Batch = Batch()
     quarantine: frozenset[int] = Nothing
+    kept: frozenset = Nothing
 
     def unit(self, order: int, number: int) -> Unit:
         return self.units[order][number]

@@ -31,7 +31,7 @@ from tests.model.items import (
 )
 from tests.model.process import Process, Step
 from tests.model.recalling import OPEN, return_to_quarantine
-from tests.model.refunding import choose_with_credit
+from tests.model.refunding import choose_with_credit, remove_timer_asked
 from tests.model.reserving import Reserving, confirm, wait_after_all
 from tests.model.rules import Rule
 from tests.model.writes import (
@@ -64,8 +64,9 @@ class Pass:
     """`at` is the step it is about to make; `seen` the unit as known, None before anything showed it.
 
     `rooms` are those in which it saw a unit waiting, `rest` says that all units so far drive themselves,
-    `mine` is its clock. Unless `free`, a person has to say something before anything is allocated; `frozen`
-    says so of the batch of the card that it is about to return, `disputed` that shown cards are kept.
+    `mine` is its clock. Unless `free`, a person has to say something before anything is allocated; `asked`
+    says that it is what a refund ends. `frozen` says so of the batch of the card that it is about to return,
+    `disputed` that shown cards are kept.
     """
 
     order: int
@@ -81,6 +82,7 @@ class Pass:
     mine: int = -1
     frozen: bool = False
     disputed: bool = False
+    asked: bool = False
 
     def moves(self, world: World, store: Store) -> Moves:
         return getattr(self, f"_{self.at}")(world, store)
@@ -100,7 +102,7 @@ class Pass:
         if header.owed and world.without is not Rule.CHOICE_FIRST:
             return Pass(self.order, "units", header.ver)
         began = Pass(self.order, "unit", header.ver, header.stop, is_free(world, header))
-        began = replace(began, disputed=header.disputed)
+        began = replace(began, disputed=header.disputed, asked=bool(header.asked))
         if header.owed:
             units = store.units[self.order]
             left = header.owed - sum(unit.state in ENDED for unit in units)
@@ -166,8 +168,8 @@ class Pass:
         stays = Step(f"leaves unit {self.number} {state}", self._next(world, self.seen))
         if state == HELD:
             return self._release(world, store, stays)
-        if not self.free and state in WAITING:
-            return [stays]
+        if self.asked and state in WAITING:
+            return [stays if world.without is Rule.ASKED_HOLDS else self._change(world, state, HELD)]
         if state == RESERVED:
             return [confirm(self.order, self.number, self.seen.card)]
         rooms = [one for one in self._rooms(world, store) if (state, one) != (BACKORDER, SCHEDULED)]
@@ -248,8 +250,9 @@ class Pass:
     def after_units(self, world: World) -> Process | None:
         """Every unit is at rest."""
         if not self.rooms or world.without is Rule.TOUCH_AFTER_PARKING:
-            return Pass(self.order, "last", self.ver) if self.rest else None
-        return Pass(self.order, "clock", self.ver, rooms=self.rooms, rest=self.rest, mine=self.mine)
+            return Pass(self.order, "last", self.ver, asked=self.asked) if self.rest else None
+        known = Pass(self.order, "clock", self.ver, asked=self.asked)
+        return replace(known, rooms=self.rooms, rest=self.rest, mine=self.mine)
 
     def _clock(self, world: World, store: Store) -> Moves:
         early = world.without is Rule.CLOCK_AFTER_PARKING
@@ -273,10 +276,10 @@ class Pass:
         rooms = self.rooms - {min(self.rooms)}
         if rooms:
             return replace(self, at="clock", rooms=rooms)
-        return Pass(self.order, "last", self.ver) if self.rest else None
+        return Pass(self.order, "last", self.ver, asked=self.asked) if self.rest else None
 
     def _last(self, world: World, store: Store) -> Moves:
-        return [remove_timer(self.order, self.ver)]
+        return [(remove_timer_asked if self.asked else remove_timer)(self.order, self.ver)]
 
     # -- answers -------------------------------------------------------------------------------------
 

@@ -9,10 +9,10 @@ what is owed by number is met with credit before any other piece is chosen.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.model.items import MONEY, ONE, Store, World
+from tests.model.items import ABSENT, MONEY, ONE, WAITING, Store, World
 from tests.model.process import Process, Step
 from tests.model.rules import Rule
-from tests.model.writes import DONE, Outcome, Write, refund, with_work, write
+from tests.model.writes import DONE, WRITES, Outcome, Write, refund, with_work, write
 
 Moves = list[Step | Write]
 
@@ -52,6 +52,7 @@ def answer_with(
         for said in ((ANSWERED + fact, MONEY), *((CHOSEN + fact, number) for number in chosen)):
             store = store.with_fact(order, said)
     answered = header._replace(asked=header.asked - {fact}, stop=header.stop | chosen)
+    store = store._replace(kept=frozenset(unit for unit in store.kept if unit[0] != order))
     work = answered if world.without is Rule.ANSWER_IS_WORK else with_work(answered)
     return store.with_header(order, work), DONE
 
@@ -86,6 +87,17 @@ def choose_with_credit(world: World, store: Store, order: int, ver: int, chosen:
     left = header.credit if world.without is Rule.CREDIT_SPENT else max(0, header.credit - header.owed)
     chose = header._replace(stop=header.stop | chosen, owed=0, credit=left)
     return store.with_header(order, with_work(chose)), DONE
+
+
+@write("W18 while asked")
+def remove_timer_asked(world: World, store: Store, order: int, ver: int) -> Outcome:
+    """W18 of a pass that saw a question: from here on nothing is allocated, which a check looks at."""
+    after, answer = WRITES["W18"](world, store, order, ver)
+    if answer == DONE and after.headers[order].asked:
+        units = enumerate(after.units[order])
+        open_ = {(order, number) for number, unit in units if unit.state in WAITING | {ABSENT}}
+        after = after._replace(kept=after.kept | open_)
+    return after, answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Rule(Enum):
     TOGETHER_EVERY_MARKER = "all or nothing: … and every marker there"
     TOGETHER_WITHOUT_STOPPED = "all or nothing: what is stopped wants no card"
     ASKED_WITH_FACT = "by amount: the refund's fact and the header's question are one transaction"
+    ASKED_HOLDS = "by amount: … and a pass moves what waits to HELD, so that nobody else allocates it"
     ANSWER_AGAINST_VER = "by amount: it is answered by a person who saw the order as it is"
     ANSWER_IS_WORK = "by amount: … and the answer sets the timer and raises `ver`"
     CREDIT = "own cancel: what the merchant cancelled is a credit that refunds by number are met with"

@@ -38,4 +38,4 @@ def test_every_planned_write_is_specified():
 def test_every_write_commits_in_some_run():
     runs = ("A1", "B1", "C3", "E1", "F1", "H1", "H2", "J2", "J3", "K1", "L1", "L2", "M2", "M3", "N1")
     committed = set().union(*(Search(replace(RUNS[name], faults=0)).go().committed for name in runs))
-    assert committed == ORDERS | PLANNED
+    assert {name for name in committed if " " not in name} == ORDERS | PLANNED

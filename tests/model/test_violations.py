@@ -55,6 +55,7 @@ EXPECTED = [
     (Rule.TOGETHER_EVERY_MARKER, "K3", 0, checks.HALF, 3),
     (Rule.TOGETHER_WITHOUT_STOPPED, "K1", 0, checks.IDLE, 2),
     (Rule.ASKED_WITH_FACT, "M2", 0, checks.UNASKED, 2),
+    (Rule.ASKED_HOLDS, "M2", 1, checks.HASTY, 9),
     (Rule.ANSWER_AGAINST_VER, "M1", 0, checks.COUNTED_TWICE, 5),
     (Rule.ANSWER_IS_WORK, "M2", 0, checks.KEPT, 8),
     (Rule.CREDIT, "M3", 0, checks.COUNTED_TWICE, 3),
