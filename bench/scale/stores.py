@@ -128,7 +128,7 @@ class Stock:
         units = max(1.0, len(shelf) * 0.13 / 4)
         yield from self.client.read("Query", pool_pk(pool, shard), units, lambda: list(shelf.all(since)))
 
-    def count(self, pool: Pool, limit: int | None = None) -> int:
+    def count(self, pool: Pool, now: int, limit: int | None = None) -> int:
         total = 0
         for shard in range(pool.shards):
             total += self._count(pool, shard, limit)

@@ -221,7 +221,7 @@ class Merchant:
 
     def pool(self, sku):
         """Cards on sale."""
-        return wiring.pools().count(Pool(self.id, sku, 1, 1))
+        return wiring.pools().count(Pool(self.id, sku, 1, 1), now_ms())
 
     def owners(self, *orders):
         """Every card that a unit holds, with how many hold it."""

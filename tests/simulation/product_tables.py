@@ -70,7 +70,7 @@ def stock(client):
         pools.first(POOL, shard, "2712")
         pools.page(POOL, shard, "2", "27~", 2, consistent=True)
         list(pools.every(POOL, shard, "2"))
-    pools.count(POOL), pools.count(POOL, 2), pools.cards(POOL)
+    pools.count(POOL, NOW), pools.count(POOL, NOW, 2), pools.cards(POOL, NOW)
     leaving.close("acme", "b1", ACTOR)
     leaving.void(POOL, [marker(0), marker(7)], ACTOR)
     leaving.void(POOL, [marker(1, 1)], ACTOR)

@@ -37,7 +37,7 @@ class Scale:
 SIZES = {
     keys: {"TIMER_PARTS": 2, "ROOM_PARTS": 3},
     picking: {"PAGE": 3},
-    draining: {"WAVE": 3, "PLENTY": 4},
+    draining: {"WAVE": 3, "PLENTY": 2, "CROWD": 2, "HANDS": 2, "MOST_AT_ONCE": 4},
     stocking: {"STRETCH": 3, "LOT": 2},
     verifying: {"PARTS": 1},
 }

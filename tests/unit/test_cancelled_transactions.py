@@ -5,15 +5,18 @@ long as one part met a conflict or a throttle, nobody knows, and nothing is take
 import pytest
 from botocore.exceptions import ClientError
 
+from cardcourier.adapters.tables.catalogue import CatalogueTable, batch_key
+from cardcourier.adapters.tables.merchants import MerchantsTable
 from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.stock_entry import StockEntryTable
 from cardcourier.adapters.tables.stock_exit import StockExitTable
 from cardcourier.adapters.tables.writes import Table
+from cardcourier.domain.catalogue import Batch, Listing
 from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.states import State
 from cardcourier.domain.stock import Marker
-from cardcourier.errors import Unavailable
+from cardcourier.errors import Conflict, Unavailable
 
 ACTOR, POOL = Actor("test", 1, "r"), Pool("t1", "A", 1, 1)
 MARKER = Marker(card="c1", bucket="9999", shard=0, batch="b")
@@ -60,3 +63,26 @@ def test_what_failed_beside_something_unknown_is_asked_for_again(write, unknown)
 def test_what_cannot_be_is_said_aloud(write):
     with pytest.raises(AssertionError, match=r"two homes|issued twice"):
         write(Cancelling("held", "failed"))
+
+
+def announce(client):
+    batch = Batch(tenant="t1", id="b", sku="A", imported=1)
+    CatalogueTable(Table(client, "main")).put_new([(batch_key("t1", "b"), batch)], 1, "test")
+
+
+def map_again(client):
+    listing = Listing(item="i", variant="", row=0, sku="A", quantity=1)
+    MerchantsTable(CatalogueTable(Table(client, "main"))).replace_listing("t1", "s", [], [listing], 1, "test")
+
+
+@pytest.mark.parametrize("unknown", ["TransactionConflict", "ThrottlingError"])
+@pytest.mark.parametrize("write", [announce, map_again])
+def test_what_others_were_in_the_way_of_is_not_taken_for_done(write, unknown):
+    with pytest.raises(Unavailable):
+        write(Cancelling(unknown))
+
+
+@pytest.mark.parametrize("write", [announce, map_again])
+def test_what_is_there_is_a_conflict(write):
+    with pytest.raises(Conflict):
+        write(Cancelling("failed"))

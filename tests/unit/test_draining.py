@@ -91,7 +91,7 @@ class World:
         self.removed.append(touched_at)
         return True
 
-    def count(self, pool, limit=None):
+    def count(self, pool, now, limit=None):
         return min(self.cards, limit)
 
     def forget(self):

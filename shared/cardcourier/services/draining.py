@@ -56,7 +56,7 @@ class Rooms(Protocol):
 
 
 class Stock(Protocol):
-    def count(self, pool: Pool, limit: int | None = None) -> int: ...
+    def count(self, pool: Pool, now: int, limit: int | None = None) -> int: ...
 
 
 class FreshCatalogue(Protocol):
@@ -189,7 +189,7 @@ class Drainer:
         """
         if product.kind == "fixed":
             return limit if self.catalogue.content(product.tenant, product.sku) else 0
-        return self.stock.count(pool_of(product), limit)
+        return self.stock.count(pool_of(product), self.clock(), limit)
 
     def _serve(self, wave: list[OrderKey], rid: str, until: int) -> list[Unit]:
         if len(wave) == 1:

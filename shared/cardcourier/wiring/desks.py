@@ -239,7 +239,7 @@ def endpoints_desk() -> EndpointsDesk:
 def stock_desk() -> StockDesk:
     from cardcourier.services.managing.stock import StockDesk
 
-    return StockDesk(merchants(), pools())
+    return StockDesk(merchants(), pools(), now_ms)
 
 
 @cache

@@ -18,6 +18,7 @@ from cardcourier.adapters.tables.writes import (
     Put,
     Table,
     TransactionLost,
+    busy,
     transact,
 )
 from cardcourier.domain.access import ApiKey, User
@@ -88,7 +89,7 @@ class CatalogueTable:
         self.put(keys.gate(), gate, now, by)
 
     def put_new(self, things: Iterable[tuple[Key, Any]], now: int, by: str) -> None:
-        """Write all or none. Raises Conflict when one of them exists."""
+        """Write all or none. Raises Conflict when one of them exists, Unavailable when nobody can tell."""
         parts = [
             (self.table, Put(_record(key, thing, now, by), DocumentRecord.pk.does_not_exist()))
             for key, thing in things
@@ -96,6 +97,8 @@ class CatalogueTable:
         try:
             transact(self.table.client, *parts)
         except TransactionLost as lost:
+            if not any(reason.failed for reason in lost.reasons):
+                raise busy(lost) from lost
             raise Conflict("already_exists", "There is one with this name already.") from lost
 
     def put(self, key: Key, thing: Any, now: int, by: str) -> None:

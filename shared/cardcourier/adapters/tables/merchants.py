@@ -22,7 +22,7 @@ from cardcourier.adapters.tables.catalogue import (
     user_key,
 )
 from cardcourier.adapters.tables.keys import Key
-from cardcourier.adapters.tables.writes import Change, TransactionLost, transact
+from cardcourier.adapters.tables.writes import Change, TransactionLost, busy, transact
 from cardcourier.domain.access import ApiKey, User
 from cardcourier.domain.bulk import BulkPart
 from cardcourier.domain.canary import about_canary, is_canary, shop_of
@@ -206,6 +206,8 @@ class MerchantsTable(JobDocuments):
         try:
             self.catalogue.replace_listings(tenant, shop, old, new, now, by)
         except TransactionLost as lost:
+            if not any(reason.failed for reason in lost.reasons):
+                raise busy(lost) from lost
             raise Conflict("changed_meanwhile", "Somebody maps this listing now; try again.") from lost
 
     # -- batches and jobs -----------------------------------------------------------------------
@@ -280,6 +282,8 @@ class MerchantsTable(JobDocuments):
         try:
             transact(self.catalogue.table.client, *parts)
         except TransactionLost as lost:
+            if not any(reason.failed for reason in lost.reasons):
+                raise busy(lost) from lost
             raise Conflict("changed_meanwhile", "Somebody changed this meanwhile; read it again.") from lost
 
     def _page(

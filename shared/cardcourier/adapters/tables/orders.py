@@ -40,6 +40,7 @@ from cardcourier.adapters.tables.writes import (
     Put,
     Table,
     TransactionLost,
+    busy,
     transact,
 )
 from cardcourier.domain.facts import Fact, FirstPayment
@@ -47,7 +48,6 @@ from cardcourier.domain.orders import Header, OrderKey, Unit, slots
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.stock import Marker
-from cardcourier.errors import Unavailable
 
 ORDER_TIMER = "ORDER"
 UNIT_TIMER = "DELIV"
@@ -578,12 +578,6 @@ def _without_card(unit: Unit, actor: Actor) -> list[Action]:
 
 class _BatchClosed(Exception):
     """The batch of a card is being undone."""
-
-
-def busy(lost: TransactionLost) -> Exception:
-    """A conflict or throttle: nothing happened, asking again helps."""
-    codes = ",".join(reason.code for reason in lost.reasons)
-    return Unavailable("table_busy", "Another write was in the way; try again.", cause=codes)
 
 
 def _stamp(key: OrderKey, kind: str, actor: Actor, why: str) -> list[Action]:

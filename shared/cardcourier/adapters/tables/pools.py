@@ -8,7 +8,7 @@ from cardcourier.adapters.tables.records import MarkerRecord, marker_of
 from cardcourier.adapters.tables.writes import Table
 from cardcourier.domain.cards import base_of
 from cardcourier.domain.protocol import Pool
-from cardcourier.domain.stock import FIRST, Marker
+from cardcourier.domain.stock import Marker, bucket_of
 
 LAST = "~"
 
@@ -36,32 +36,35 @@ class PoolsTable:
         condition = (MarkerRecord.pk == self._pk(pool, shard)) & (MarkerRecord.sk >= since)
         return map(marker_of, self.table.query(condition, ConsistentRead=True))
 
-    def count(self, pool: Pool, limit: int | None = None) -> int:
-        """How many markers there are; with `limit`, strongly and no further than that."""
+    def count(self, pool: Pool, now: int, limit: int | None = None) -> int:
+        """How many markers can be sold at `now` (epoch ms); with `limit`, strongly and no further."""
         total = 0
         for shard in range(pool.shards):
-            total += self._count(pool, shard, limit)
+            total += self._count(pool, shard, now, None if limit is None else limit - total)
             if limit is not None and total >= limit:
                 break
         return total
 
-    def cards(self, pool: Pool) -> int:
-        """How many cards the markers are uses of."""
-        markers = (m for shard in range(pool.shards) for m in self.every(pool, shard, FIRST))
-        return len({base_of(marker.card) for marker in markers})
+    def cards(self, pool: Pool, now: int) -> int:
+        """How many cards the markers are uses of that can be sold at `now`."""
+        markers = (m for shard in range(pool.shards) for m in self.every(pool, shard, bucket_of(now)))
+        return len({base_of(marker.card) for marker in markers if marker.sellable(now)})
 
-    def _count(self, pool: Pool, shard: int, limit: int | None) -> int:
+    def _count(self, pool: Pool, shard: int, now: int, limit: int | None) -> int:
+        """Of the month in which cards end some may have ended: those are passed over, not counted."""
         request = self.table.query_request(
-            MarkerRecord.pk == self._pk(pool, shard), Select="COUNT", ConsistentRead=limit is not None
+            (MarkerRecord.pk == self._pk(pool, shard)) & (MarkerRecord.sk >= bucket_of(now)),
+            MarkerRecord.exp.does_not_exist() | (MarkerRecord.exp > now),
+            Select="COUNT",
+            ConsistentRead=limit is not None,
+            **({} if limit is None else {"Limit": limit}),
         )
-        if limit is not None:
-            return int(self.table.query_page({**request, "Limit": limit})["Count"])
         total = 0
         while True:
             page = self.table.query_page(request)
             total += int(page["Count"])
-            if "LastEvaluatedKey" not in page:
-                return total
+            if "LastEvaluatedKey" not in page or (limit is not None and total >= limit):
+                return total if limit is None else min(total, limit)
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _pk(self, pool: Pool, shard: int) -> str:

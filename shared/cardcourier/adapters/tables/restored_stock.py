@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import CatalogueTable, batch_key
-from cardcourier.adapters.tables.orders import busy
 from cardcourier.adapters.tables.records import BurntRecord, MarkerRecord, marker_of
-from cardcourier.adapters.tables.writes import Delete, Item, Put, Table, TransactionLost, transact
+from cardcourier.adapters.tables.writes import Delete, Item, Put, Table, TransactionLost, busy, transact
 from cardcourier.adapters.vault import VaultRecord
 from cardcourier.domain.aftermath import Gone
 from cardcourier.domain.catalogue import Batch

@@ -19,7 +19,6 @@ from cardcourier.adapters.tables.catalogue import (
     supplier_key,
     tenant_key,
 )
-from cardcourier.adapters.tables.orders import busy
 from cardcourier.adapters.tables.records import (
     MarkerRecord,
     Record,
@@ -35,6 +34,7 @@ from cardcourier.adapters.tables.writes import (
     Table,
     TransactionLost,
     Write,
+    busy,
     transact,
 )
 from cardcourier.adapters.vault import VaultRecord, record_of

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pynamodb.attributes import NumberAttribute
 
 from cardcourier.adapters.tables import keys
-from cardcourier.adapters.tables.orders import busy
 from cardcourier.adapters.tables.records import (
     BurntRecord,
     MarkerRecord,
@@ -22,6 +21,7 @@ from cardcourier.adapters.tables.writes import (
     Table,
     TransactionLost,
     Write,
+    busy,
     transact,
 )
 from cardcourier.domain.imports import Gone

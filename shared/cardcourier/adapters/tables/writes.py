@@ -202,13 +202,18 @@ class Table:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def query_request(self, condition: Condition, **options: Any) -> dict[str, Any]:
+    def query_request(
+        self, condition: Condition, only: Condition | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """A Query by its keys; what `only` does not hold for is read and left out of the answer."""
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
         expression = condition.serialize(names, values)
+        filters = {} if only is None else {"FilterExpression": only.serialize(names, values)}
         return {
             "TableName": self.name,
             "KeyConditionExpression": expression,
+            **filters,
             "ExpressionAttributeNames": _names(names),
             "ExpressionAttributeValues": values,
             **options,
@@ -297,3 +302,9 @@ def unavailable(error: BotoCoreError | ClientError) -> NoReturn:
     raise Unavailable(
         "table_unavailable", "The table did not answer for sure; try again.", cause=code
     ) from error
+
+
+def busy(lost: TransactionLost) -> Exception:
+    """A conflict or throttle: nothing happened, asking again helps."""
+    codes = ",".join(reason.code for reason in lost.reasons)
+    return Unavailable("table_busy", "Another write was in the way; try again.", cause=codes)

@@ -1,5 +1,6 @@
 """What there is to sell."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,8 +16,8 @@ class Products(Protocol):
 
 
 class Pools(Protocol):
-    def count(self, pool: Pool, limit: int | None = None) -> int: ...
-    def cards(self, pool: Pool) -> int: ...
+    def count(self, pool: Pool, now: int, limit: int | None = None) -> int: ...
+    def cards(self, pool: Pool, now: int) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class InStock:
 class StockDesk:
     products: Products
     pools: Pools
+    clock: Callable[[], int]
 
     def stock(self, tenant: str, after: str | None, limit: int) -> Page[InStock]:
         """A page of products with the markers of each counted."""
@@ -43,6 +45,7 @@ class StockDesk:
         if product.kind == "fixed":
             there = self.products.has_content(product.tenant, product.sku)
             return InStock(product, int(there), int(there), unlimited=there)
-        pool = pool_of(product)
-        available = self.pools.count(pool)
-        return InStock(product, available, self.pools.cards(pool) if product.kind == "shared" else available)
+        pool, now = pool_of(product), self.clock()
+        available = self.pools.count(pool, now)
+        cards = self.pools.cards(pool, now) if product.kind == "shared" else available
+        return InStock(product, available, cards)
