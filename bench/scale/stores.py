@@ -341,7 +341,12 @@ class Waiting:
             if len(page) < PAGE:
                 return
 
-    def share_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool:
+    def is_split(self, tenant: str, room: Room, ref: str, now: int) -> bool:
+        pk, _ = keys.room(tenant, room, ref)
+        found: bool = self.client.read("GetItem", pk, 1, lambda: self.store.shared.get((room, ref), 0) > now)
+        return found
+
+    def split_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool:
         shared = self.store.shared
         pk, sk = keys.room(tenant, room, ref)
 

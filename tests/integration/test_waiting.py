@@ -125,7 +125,7 @@ def test_a_crowd_is_served_by_several_and_the_last_cards_go_to_the_oldest(mercha
     merchant.cloud.wait_idle()
     assert served(merchant, *orders) == orders[:16]
     assert (merchant.pool("MONTH"), max(merchant.owners(*orders).values())) == (0, 1)
-    assert "shared_until" in room(merchant, Room.BACK, "MONTH")
+    assert "split_until" in room(merchant, Room.BACK, "MONTH")
 
 
 def test_a_card_that_comes_back_goes_to_the_oldest_that_waits(merchant):

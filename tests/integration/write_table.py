@@ -165,8 +165,8 @@ def open_room(ground, _, actor, number=1):
     return ground.index.open_room("acme", Room.BACK, "A", NOON + 9)
 
 
-def share_room(ground, _, actor, number=1):
-    return ground.index.share_room("acme", Room.BACK, "A", NOON, NOON + 9)
+def split_room(ground, _, actor, number=1):
+    return ground.index.split_room("acme", Room.BACK, "A", NOON, NOON + 9)
 
 
 def enter(ground, _, actor, number=1):
@@ -223,5 +223,5 @@ WRITES = [
     Write("raise_seq", paid, lambda g, h, a, n=1: g.raise_seq(KEY, h.seq, a)),
     Write("push", timer, push, forgets=True),
     Write("open_room", room, open_room, again=True),
-    Write("share_room", room, share_room, again=True),
+    Write("split_room", room, split_room, again=True),
 ]

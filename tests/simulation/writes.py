@@ -35,7 +35,7 @@ BESIDE = {
     ("orders", "reopen"): "reopen",
     ("orders", "raise_seq"): "withdraw links",
     ("waiting", "push"): "push a timer",
-    ("waiting", "share_room"): "share a room",
+    ("waiting", "split_room"): "split a room",
     ("waiting", "open_room"): "open a room",
 }
 NAMES = WRITES | BESIDE

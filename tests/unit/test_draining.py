@@ -10,7 +10,7 @@ from cardcourier.domain.gates import Gate
 from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.waiting import STALE, Share, WaitingUnit
-from cardcourier.services.draining import CROWD, HANDS, MOST_AT_ONCE, PLENTY, SLICE, Drainer
+from cardcourier.services.draining import CROWD, HANDS, MOST_AT_ONCE, PLENTY, SLICE, WAVE, Drainer
 
 NOW = 1_790_000_000_000
 LATER = NOW + 60_000
@@ -41,6 +41,8 @@ class World:
     claimed: list = field(default_factory=list)
     shares: list = field(default_factory=list)
     takes: int = 0
+    together: int = 1
+    split: set = field(default_factory=set)
 
     def __post_init__(self):
         self.allocator = self
@@ -69,12 +71,15 @@ class World:
         assert room is self.room_
         self.now += self.sleep
         return iter(
-            WaitingUnit(OrderKey("t", "s", order), "1", n, NOW - DAY + n)
+            WaitingUnit(OrderKey("t", "s", order), "1", n, NOW - DAY + n // self.together)
             for n, order in enumerate(self.orders)
             if n % PARTS % step == first
         )
 
-    def share_room(self, tenant, room, ref, now, ends):
+    def is_split(self, tenant, room, ref, now):
+        return room in self.split
+
+    def split_room(self, tenant, room, ref, now, ends):
         self.claimed.append((now, ends))
         return self.is_free
 
@@ -276,10 +281,38 @@ def test_a_share_that_comes_too_late_is_left_to_the_next_round():
     assert (world.passes, world.shares, world.asked) == ([], [], [])
 
 
-def test_a_share_ends_with_the_stock():
+def test_where_the_queue_is_behind_the_first_of_them_serves_the_room_alone():
+    """The next round would come too late as well, and nobody else serves a room that is split."""
+    world = a_crowd()
+    assert world.drain(share=Share(0, before=NOW, ends=NOW)) == CROWD
+    assert (sorted(world.passes), world.claimed, world.shares) == (world.orders, [], [])
+
+
+def test_a_share_ends_with_the_stock_and_asks_for_no_further_round():
     world = a_crowd(orders=20 * CROWD, cards=0)
     world.drain(share=Share(0, before=NOW, ends=LATER))
-    assert len(world.passes) <= PLENTY and len(world.asked) == 1
+    assert len(world.passes) <= WAVE and world.asked == []
+
+
+def test_who_paid_at_one_moment_is_sure_together_or_not_at_all():
+    """Platforms tell whole seconds: a sure one must not be told by them from one who is not."""
+    world = a_crowd(orders=4 * CROWD, cards=2 * CROWD + PLENTY + 100, together=200)
+    world.drain()
+    assert {share.before for share in world.shares} == {NOW - DAY + (2 * CROWD + 100) // 200 - 1}
+
+
+def test_a_crowd_of_one_moment_that_is_too_large_is_served_by_one():
+    world = a_crowd(orders=2 * CROWD, cards=CROWD + PLENTY + 10, together=2 * CROWD)
+    world.drain()
+    assert (world.claimed, world.shares) == ([], []) and world.passes
+
+
+def test_the_cards_of_a_product_are_promised_to_one_room_at_a_time():
+    world = a_crowd(split={Room.PRE})
+    assert world.drain() == CROWD
+    assert world.shares == []
+    world = a_crowd(split={Room.BACK})
+    assert (world.drain(), world.passes, world.claimed) == (0, [], [])
 
 
 def test_a_share_of_a_room_behind_a_closed_gate_is_not_served():

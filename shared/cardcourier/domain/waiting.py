@@ -40,6 +40,10 @@ class RoomTimer:
     due: int
 
 
+LONGEST_ROUND = 60_000
+"""Milliseconds; a round in which several workers serve a room is over long before, by any right clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """What one of several workers serves of a crowded room: every so many-th part, by its number `hand`.

@@ -6,6 +6,7 @@ are sure of a card, and a round later the room is looked at anew. The rest is se
 the last cards go to the oldest payments exactly.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ CROWD = 512
 HANDS, A_SECOND, MOST_AT_ONCE = 8, 100, 16_000
 """How many workers share a room, how many units each serves a second at least, and what all get in one round.
 
-Fewer than half of those that a small deployment has at once (`MaxConcurrency`): the others serve new orders.
+Of twenty that a deployment has at once unless told otherwise (`MaxConcurrency`): the others serve new orders.
 """
 
 BEGINNING, SLICE = 3_000, 2_000
@@ -47,7 +48,8 @@ class Waiting(Protocol):
     def waiting(
         self, tenant: str, room: Room, ref: str, first: int = 0, step: int = 1
     ) -> Iterator[WaitingUnit]: ...
-    def share_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool: ...
+    def is_split(self, tenant: str, room: Room, ref: str, now: int) -> bool: ...
+    def split_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool: ...
 
 
 class Rooms(Protocol):
@@ -120,9 +122,12 @@ class Drainer:
             return 0
         if product is not None:
             self.allocator.picker.restocked(pool_of(product))
-        if share is not None:
+        if share is not None and (share.hand or self.clock() < share.ends):
             return self._serve_share(tenant, room, ref, rid, until, share)
-        if product is not None and touched is not None and self._shared(product, tenant, room, ref):
+        # The first worker comes too late where the queue is behind: then it serves the room alone, for the
+        # next round would be late as well.
+        alone = share is not None or product is None or touched is None
+        if product is not None and not alone and self._split(product, tenant, room, ref):
             return 0
         orders = _each_once(self.waiting.waiting(tenant, room, ref))
         served = 0
@@ -139,18 +144,24 @@ class Drainer:
             self.rooms.remove_room(tenant, room, ref, touched)
         return served
 
-    def _shared(self, product: Product, tenant: str, room: Room, ref: str) -> bool:
-        """Whether several workers serve this room now, begun by us or by somebody else."""
+    def _split(self, product: Product, tenant: str, room: Room, ref: str) -> bool:
+        """Have several workers serve this room, if they may; True also when they do so already."""
         if self._stock(product, CROWD + PLENTY) < CROWD + PLENTY:
             return False
-        waiting = islice(self.waiting.waiting(tenant, room, ref), MOST_AT_ONCE)
+        if self.waiting.is_split(tenant, room, ref, self.clock()):
+            return True
+        # The cards of a product can be promised to one room at a time.
+        other = Room.PRE if room is Room.BACK else Room.BACK
+        if self.waiting.is_split(tenant, other, ref, self.clock()):
+            return False
+        waiting = islice(self.waiting.waiting(tenant, room, ref), MOST_AT_ONCE + 1)
         paid = [unit.paid_at for unit in waiting]
-        sure = min(len(paid), self._stock(product, len(paid) + PLENTY) - PLENTY)
+        sure = _sure_of(paid, self._stock(product, len(paid) + PLENTY) - PLENTY)
         if sure < CROWD:
             return False
         now = self.clock()
         ends = now + BEGINNING + sure * 1000 // (HANDS * A_SECOND)
-        if self.waiting.share_room(tenant, room, ref, now, ends):
+        if self.waiting.split_room(tenant, room, ref, now, ends):
             for hand in range(HANDS):
                 self.passes.share(tenant, room, ref, Share(hand, before=paid[sure - 1], ends=ends))
         return True
@@ -159,15 +170,16 @@ class Drainer:
         """Serve what this worker was given; the first of them has the room looked at anew after the round."""
         waiting = self.waiting.waiting(tenant, room, ref, share.hand, HANDS)
         orders = _each_once(takewhile(lambda unit: unit.paid_at <= share.before, waiting))
-        until = min(until, self.clock() + SLICE)
+        pause = min(until, self.clock() + SLICE)
         served, stock = 0, True
-        while stock and self.clock() < share.ends and (wave := list(islice(orders, PLENTY))):
-            if self.clock() > until:
+        while stock and self.clock() < share.ends and (wave := list(islice(orders, WAVE))):
+            if self.clock() > pause:
                 self.passes.share(tenant, room, ref, share)
                 return served
             stock = not _wait_on(self._serve(wave, rid, until), room, ref)
             served += len(wave)
-        if share.hand == 0:
+        # Where a card was missing, an import or the sweeper asks for the room again.
+        if share.hand == 0 and stock:
             self.passes.room(tenant, room, ref, max(1, -(-(share.ends - self.clock()) // 1000)))
         return served
 
@@ -205,6 +217,16 @@ class Drainer:
             return self.allocator.run(key, rid, known=True, until=until)
         except Unavailable:
             return []
+
+
+def _sure_of(paid: list[int], cards: int) -> int:
+    """How many of those who wait, by time of payment, get a card whoever is served first.
+
+    Those who paid at one moment are all among them or none: nobody else can tell them apart. `paid` is one
+    longer than what one round may hand out.
+    """
+    sure = max(0, min(len(paid), cards, MOST_AT_ONCE))
+    return sure if sure == len(paid) else bisect_left(paid, paid[sure])
 
 
 def _wait_on(units: Iterable[Unit], room: Room, ref: str) -> bool:

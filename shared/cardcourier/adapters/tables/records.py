@@ -131,7 +131,7 @@ class StockRecord(Record):
 
 class RoomRecord(Record):
     touched_at = NumberAttribute()
-    shared_until = NumberAttribute(null=True)
+    split_until = NumberAttribute(null=True)
 
 
 class BurntRecord(Record):

@@ -13,7 +13,7 @@ from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Ta
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.outbox import MessageKey
 from cardcourier.domain.states import Room
-from cardcourier.domain.waiting import Pushed, RoomTimer, Timer, WaitingUnit
+from cardcourier.domain.waiting import LONGEST_ROUND, Pushed, RoomTimer, Timer, WaitingUnit
 
 INDEX = "due"
 PAGE = 1_000
@@ -86,15 +86,23 @@ class WaitingTable:
         """Which message a timer of the outbox belongs to."""
         return keys.message_of(timer.pk, timer.sk)
 
-    def share_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool:
+    def is_split(self, tenant: str, room: Room, ref: str, now: int) -> bool:
+        """Whether several workers serve this room now."""
+        item = self.table.get(keys.room(tenant, room, ref)) or {}
+        until = int(item["split_until"]["N"]) if "split_until" in item else 0
+        return now < until <= now + LONGEST_ROUND
+
+    def split_room(self, tenant: str, room: Room, ref: str, now: int, ends: int) -> bool:
         """Have a crowded room served by several workers until `ends`; False while others do that already.
 
-        The room exists. Who asks again because an answer was lost is told True again.
+        The room exists. Who asks again because an answer was lost is told True again. A time further away
+        than a round takes was set by a wrong clock, and counts for nothing.
         """
-        shared = RoomRecord.shared_until
-        free = RoomRecord.touched_at.exists() & (shared.does_not_exist() | (shared <= now) | (shared == ends))
+        until = RoomRecord.split_until
+        over = until.does_not_exist() | (until <= now) | (until > now + LONGEST_ROUND) | (until == ends)
+        free = RoomRecord.touched_at.exists() & over
         try:
-            self.table.write(Change(keys.room(tenant, room, ref), [shared.set(ends)], free))
+            self.table.write(Change(keys.room(tenant, room, ref), [until.set(ends)], free))
         except ConditionFailed:
             return False
         return True
