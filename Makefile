@@ -14,7 +14,7 @@ SAM ?= $(or $(shell command -v sam 2>/dev/null),.local/sam/bin/sam)
 export SAM_CLI_TELEMETRY ?= 0
 
 # How many processes run tests: half of their time is spent waiting for clocks, queues and pages.
-WORKERS ?= 4
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check bench model simulate kills clean lock build deploy template-check
@@ -29,7 +29,7 @@ serve: .venv/ready ## run everything on this machine and keep its data
 	@$(PYTHON) -m local serve $(ARGS)
 
 test: .venv/ready browser check ## everything CI runs
-	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 SEEDS ?= 20000
 simulate: .venv/ready ## thousands of orders of events in bad weather (SEEDS=20000 or A-B, ARGS="--mutation NAME")

@@ -507,7 +507,7 @@ def overdue(merchant, order, shop=""):
     change_item(keys.header(merchant.key_of(order, shop)), due={"N": str(now_ms() - 1000)})
 
 
-def wait_until(true, seconds=20.0):
+def wait_until(true, seconds=45.0):
     """Wait for something to become true, looking twenty times a second; returns what it became."""
     deadline = time.monotonic() + seconds
     while not (found := true()):
