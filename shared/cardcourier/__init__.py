@@ -1,3 +1,3 @@
 """CardCourier: card keys, delivered the moment an order is paid, exactly once."""
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
