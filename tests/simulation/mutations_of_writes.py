@@ -15,7 +15,7 @@ OF_WRITES = (
         """                (self.table, Delete(key)),
                 (self.table, write),""",
         breaks=("I1", "I3"),
-        first=17,
+        first=0,
     ),
     Mutation(
         "unit-without-condition",

@@ -52,7 +52,7 @@ class Announcer:
     def announce(self, told: Told, orders: Orders) -> int:
         """Returns how many messages there are of these changes; `orders` are as they stand now."""
         # Of links, gates and the like there is nothing to hear, so nobody is asked who would.
-        about = [(change, lines) for change, lines in told if change.of_order or lines]
+        about = [(change, lines) for change, lines in told if _may_be_heard(change, lines)]
         heard = [(change, lines) for change, lines in about if self.audience.endpoints(_tenant(change))]
         events = {event.id: event for event in _events(heard, orders)}
         return self.tell(
@@ -71,6 +71,10 @@ class Announcer:
         with suppress(Unavailable):
             self.queue.events([one.key for one in messages if one.state is Sending.PENDING])
         return len(messages)
+
+
+def _may_be_heard(change: Changed, lines: Sequence[JournalLine]) -> bool:
+    return change.of_order or bool(lines) or imported(change.before, change.after) is not None
 
 
 def _tenant(change: Changed) -> str:
