@@ -6,7 +6,7 @@ from tests.simulation.campaign import run_all
 from tests.simulation.coverage import missing
 from tests.simulation.story import one_seed
 
-HALF = 1000
+HALF = 600
 FOUND = (3987, 5709)
 """Further seeds, each of which once found something that is mended now."""
 

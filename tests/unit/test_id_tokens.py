@@ -74,8 +74,8 @@ def test_it_may_be_an_id_token_or_an_access_token(home, kind):
 
 BAD_CLAIMS = {
     "expired": {"exp": int(time.time()) - 90},
-    "not yet": {"nbf": int(time.time()) + 600},
-    "from the future": {"iat": int(time.time()) + 600},
+    "not yet": {"nbf": int(time.time()) + 86_400},
+    "from the future": {"iat": int(time.time()) + 86_400},
     "for somebody else": {"aud": "other"},
     "for nobody": {"aud": None},
     "for ever": {"exp": None},
