@@ -55,14 +55,3 @@ def changes_of(merchant, order):
     items = raw_items(prefix=keys.order_pk(merchant.key_of(order)))
     images = [{name: read(value) for name, value in item.items()} for item in items]
     return [Changed({"pk": image["pk"], "sk": image["sk"]}, None, image) for image in images]
-
-
-def taken(merchant, queue):
-    """The bodies of a queue, taken out of it."""
-    sqs, url = merchant.cloud.client("sqs"), merchant.cloud.resource(f"{queue}Queue")
-    found = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            found.append(json.loads(message["Body"]))
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found

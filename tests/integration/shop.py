@@ -502,6 +502,17 @@ def forget_messages(cloud):
         cloud.client("sqs").purge_queue(QueueUrl=cloud.resource(f"{queue}Queue"))
 
 
+def taken(cloud, queue):
+    """The bodies of a queue, taken out of it."""
+    sqs, url = cloud.client("sqs"), cloud.resource(f"{queue}Queue")
+    found = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
 def overdue(merchant, order, shop=""):
     """Push an order's timer into the past."""
     change_item(keys.header(merchant.key_of(order, shop)), due={"N": str(now_ms() - 1000)})

@@ -31,6 +31,7 @@ from tests.integration.shop import (
     overdue,
     raw_items,
     still,
+    taken,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -64,17 +65,6 @@ def after(sample, *functions):
         replay(sample, function)
 
 
-def waiting(sample, queue):
-    """The bodies of a queue, taken out of it."""
-    sqs, url = sample.cloud.client("sqs"), sample.cloud.resource(f"{queue}Queue")
-    found = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            found.append(json.loads(message["Body"]))
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found
-
-
 def test_each_function_has_one_sample():
     functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
     assert {path.stem for path in (ROOT / "events").glob("*.json")} == functions
@@ -85,7 +75,9 @@ def test_webhooks_records_the_payment_and_asks_for_a_pass(sample):
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"received": True})
     header = sample.order(ORDER, SHOP)[0]
     assert (header.number, header.amount, header.currency) == ("#2048", 5000, "CNY")
-    assert {"kind": "order", "tenant": "sample", "shop": SHOP, "order": ORDER} in waiting(sample, "Orders")
+    assert {"kind": "order", "tenant": "sample", "shop": SHOP, "order": ORDER} in taken(
+        sample.cloud, "Orders"
+    )
 
 
 def test_allocation_takes_two_cards(sample):
@@ -96,9 +88,9 @@ def test_allocation_takes_two_cards(sample):
 
 
 def test_dispatch_asks_for_the_delivery(sample):
-    waiting(sample, "Delivery")
+    taken(sample.cloud, "Delivery")
     assert failed(replay(sample, "dispatch")) == []
-    assert waiting(sample, "Delivery") == [
+    assert taken(sample.cloud, "Delivery") == [
         {"kind": "deliver", "tenant": "sample", "shop": SHOP, "order": ORDER}
     ]
 
@@ -148,12 +140,12 @@ def test_redeem_shows_the_page_masked(sample):
 
 def test_release_sends_what_is_overdue(sample):
     assert sample.pay("901", (SKU, 1)).status == 200
-    waiting(sample, "Orders")
+    taken(sample.cloud, "Orders")
     overdue(sample, "901")
     log = Log(sample.cloud)
     assert replay(sample, "release") is None
     asked = {"kind": "order", "tenant": "sample", "shop": sample.own, "order": "901"}
-    assert asked in waiting(sample, "Orders")
+    assert asked in taken(sample.cloud, "Orders")
     assert log.metric("OverdueOrders") >= 1
 
 

@@ -28,7 +28,6 @@ from tests.integration.by_hand import (
     pay,
     receive,
     show,
-    taken,
 )
 from tests.integration.killing import dying
 from tests.integration.receiver import Receiver
@@ -40,6 +39,7 @@ from tests.integration.shop import (
     raw_items,
     secret_text,
     still,
+    taken,
 )
 
 OWNER = Who("mei", "owner", "request-1")
@@ -143,7 +143,7 @@ def test_changes_that_are_being_handed_on(merchant):
     asked = set()
     work = Work(prepare, lambda _, changes: wiring.dispatcher().dispatch(changes))
     for order in work.dies_everywhere("dispatch"):
-        asked |= {body["order"] for body in taken(merchant, "Delivery")}
+        asked |= {body["order"] for body in taken(merchant.cloud, "Delivery")}
         assert order in asked
 
 

@@ -126,8 +126,8 @@ class Drainer:
             return self._serve_share(tenant, room, ref, rid, until, share)
         # The first worker comes too late where the queue is behind: then it serves the room alone, for the
         # next round would be late as well.
-        alone = share is not None or product is None or touched is None
-        if product is not None and not alone and self._split(product, tenant, room, ref):
+        may_split = share is None and touched is not None
+        if may_split and product is not None and self._split(product, tenant, room, ref):
             return 0
         orders = _each_once(self.waiting.waiting(tenant, room, ref))
         served = 0

@@ -97,7 +97,7 @@ class CatalogueTable:
         try:
             transact(self.table.client, *parts)
         except TransactionLost as lost:
-            if not any(reason.failed for reason in lost.reasons):
+            if not lost.failed:
                 raise busy(lost) from lost
             raise Conflict("already_exists", "There is one with this name already.") from lost
 

@@ -206,7 +206,7 @@ class MerchantsTable(JobDocuments):
         try:
             self.catalogue.replace_listings(tenant, shop, old, new, now, by)
         except TransactionLost as lost:
-            if not any(reason.failed for reason in lost.reasons):
+            if not lost.failed:
                 raise busy(lost) from lost
             raise Conflict("changed_meanwhile", "Somebody maps this listing now; try again.") from lost
 
@@ -282,7 +282,7 @@ class MerchantsTable(JobDocuments):
         try:
             transact(self.catalogue.table.client, *parts)
         except TransactionLost as lost:
-            if not any(reason.failed for reason in lost.reasons):
+            if not lost.failed:
                 raise busy(lost) from lost
             raise Conflict("changed_meanwhile", "Somebody changed this meanwhile; read it again.") from lost
 

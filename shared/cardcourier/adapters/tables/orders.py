@@ -345,7 +345,7 @@ class OrdersTable:
                 (self.table, Change(keys.header(header.key), head, HeaderRecord.ver == header.ver)),
             )
         except TransactionLost as lost:
-            if any(reason.failed for reason in lost.reasons):
+            if lost.failed:
                 return False
             raise busy(lost) from lost
         return True

@@ -94,7 +94,7 @@ class RestoredStock:
                 (self.main, burnt),
             )
         except TransactionLost as lost:
-            if not any(reason.failed for reason in lost.reasons):
+            if not lost.failed:
                 raise busy(lost) from lost
 
     def _count(self, tenant: str, batch: str, sku: str, count: int, actor: Actor) -> None:

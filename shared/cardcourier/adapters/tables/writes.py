@@ -103,6 +103,11 @@ class TransactionLost(Exception):
         super().__init__("transaction cancelled")
         self.reasons = reasons
 
+    @property
+    def failed(self) -> bool:
+        """Whether a condition did not hold; otherwise others were in the way."""
+        return any(reason.failed for reason in self.reasons)
+
 
 @dataclass(slots=True)
 class Table:
