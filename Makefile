@@ -14,7 +14,7 @@ SAM ?= $(or $(shell command -v sam 2>/dev/null),.local/sam/bin/sam)
 export SAM_CLI_TELEMETRY ?= 0
 
 # How many processes run tests: half of their time is spent waiting for clocks, queues and pages.
-WORKERS ?= 3
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check bench model simulate kills clean lock build deploy template-check
