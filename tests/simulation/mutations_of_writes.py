@@ -29,7 +29,7 @@ OF_WRITES = (
         "return-without-state",
         "a card goes back into stock, whatever its unit is by now",
         _ORDERS,
-        """            UnitRecord.st.is_in(*_UNSEEN)
+        """            UnitRecord.st.is_in(*UNSEEN)
             & (UnitRecord.card == seen.card)
             & UnitRecord.exposed_at.does_not_exist()
         )
@@ -53,7 +53,7 @@ OF_WRITES = (
         "own-timer-forgotten",
         "a unit that waited and got its card has no timer of its own",
         _ORDERS,
-        """            *_own_timer(unit.key, actor.now),
+        """            *own_timer(unit.key, actor.now),
             UnitRecord.room.remove(),""",
         """            UnitRecord.d.remove(),
             UnitRecord.due.remove(),
@@ -65,9 +65,9 @@ OF_WRITES = (
         "refund-counted-twice",
         "a refund whose answer was lost is counted again",
         _ORDERS,
-        """                (self.table, Put(_fact_record(fact, actor), FactRecord.pk.does_not_exist())),
+        """                (self.table, Put(fact_record(fact, actor), FactRecord.pk.does_not_exist())),
                 (self.table, Change(keys.header(fact.key), actions)),""",
-        """                (self.table, Put(_fact_record(fact, actor))),
+        """                (self.table, Put(fact_record(fact, actor))),
                 (self.table, Change(keys.header(fact.key), actions)),""",
         breaks=("I6",),
         first=24,

@@ -6,12 +6,27 @@ then. `Unavailable` means that the write may have happened: the caller reads aga
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.order_actions import (
+    CARD_HELD,
+    ROOM_TIMER,
+    UNSEEN,
+    burnt_record,
+    card_actions,
+    fact_record,
+    is_mine,
+    moved,
+    own_or_lost,
+    own_timer,
+    place,
+    stamp,
+    without_card,
+    work,
+)
 from cardcourier.adapters.tables.records import (
     BurntRecord,
     FactRecord,
@@ -22,9 +37,7 @@ from cardcourier.adapters.tables.records import (
     UnitRecord,
     header_of,
     line_value,
-    log_entry,
     marker_record,
-    order_names,
     plan_value,
     room_index_of,
     unit_of,
@@ -36,7 +49,6 @@ from cardcourier.adapters.tables.writes import (
     Check,
     ConditionFailed,
     Delete,
-    Item,
     Put,
     Table,
     TransactionLost,
@@ -48,15 +60,6 @@ from cardcourier.domain.orders import Header, OrderKey, Unit, slots
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.stock import Marker
-
-ORDER_TIMER = "ORDER"
-UNIT_TIMER = "DELIV"
-ROOM_TIMER = "ROOM"
-DELIVERY_GRACE = 60_000
-"""Milliseconds after which the sweeper looks at what should have been done at once."""
-
-_CARD_HELD = (State.ALLOCATED.value, State.DELIVERED.value, State.REVEALED.value)
-_UNSEEN = (State.ALLOCATED.value, State.DELIVERED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class OrdersTable:
         """
         pk, _ = keys.header(payment.key)
         actions = [
-            *_stamp(payment.key, "order", actor, "paid"),
+            *stamp(payment.key, "order", actor, "paid"),
             HeaderRecord.number.set(payment.number),
             HeaderRecord.paid_at.set(payment.paid_at),
             HeaderRecord.payment.set(payment.payments[0].id),
@@ -135,7 +138,7 @@ class OrdersTable:
             HeaderRecord.language.set(payment.language),
             HeaderRecord.created_at.set(payment.created_at),
             HeaderRecord.listed_at.set(HeaderRecord.listed_at | actor.now),
-            *_work(pk, actor.now),
+            *work(pk, actor.now),
         ]
         if payment.contact is not None:
             actions.append(HeaderRecord.contact.set(payment.contact))
@@ -145,7 +148,7 @@ class OrdersTable:
             self.table.write(Change(keys.header(payment.key), actions, HeaderRecord.paid_at.does_not_exist()))
         except ConditionFailed as failed:
             before = header_of(failed.old) if failed.old else None
-            mine = _is_mine(failed.old, actor) and before and before.payment == payment.payments[0].id
+            mine = is_mine(failed.old, actor) and before and before.payment == payment.payments[0].id
             return None if mine else before
         return None
 
@@ -155,7 +158,7 @@ class OrdersTable:
         False when it was there already.
         """
         try:
-            self.table.write(Put(_fact_record(fact, actor), FactRecord.pk.does_not_exist()))
+            self.table.write(Put(fact_record(fact, actor), FactRecord.pk.does_not_exist()))
         except ConditionFailed:
             return False
         return True
@@ -167,8 +170,8 @@ class OrdersTable:
         """
         pk, _ = keys.header(fact.key)
         actions = [
-            *_stamp(fact.key, "order", actor, fact.kind),
-            *_work(pk, actor.now),
+            *stamp(fact.key, "order", actor, fact.kind),
+            *work(pk, actor.now),
             HeaderRecord.listed_at.set(HeaderRecord.listed_at | actor.now),
         ]
         if fact.stops:
@@ -179,20 +182,20 @@ class OrdersTable:
         try:
             transact(
                 self.table.client,
-                (self.table, Put(_fact_record(fact, actor), FactRecord.pk.does_not_exist())),
+                (self.table, Put(fact_record(fact, actor), FactRecord.pk.does_not_exist())),
                 (self.table, Change(keys.header(fact.key), actions)),
             )
         except TransactionLost as lost:
             if lost.reasons[0].failed:
-                return _is_mine(lost.reasons[0].old, actor)
+                return is_mine(lost.reasons[0].old, actor)
             raise busy(lost) from lost
         return True
 
     def choose(self, header: Header, stops: frozenset[str], actor: Actor) -> bool:
         """W4: commit which pieces end for what is owed. False when the header changed meanwhile."""
         actions = [
-            *_stamp(header.key, "order", actor, "chosen"),
-            *_work(keys.order_pk(header.key), actor.now),
+            *stamp(header.key, "order", actor, "chosen"),
+            *work(keys.order_pk(header.key), actor.now),
             HeaderRecord.owed.remove(),
         ]
         if stops:
@@ -202,8 +205,8 @@ class OrdersTable:
     def approve(self, key: OrderKey, actor: Actor) -> bool:
         """W5: let a held order go. False when it is not paid or was approved already."""
         actions = [
-            *_stamp(key, "order", actor, actor.why or "approved"),
-            *_work(keys.order_pk(key), actor.now),
+            *stamp(key, "order", actor, actor.why or "approved"),
+            *work(keys.order_pk(key), actor.now),
             HeaderRecord.approved.set(True),
         ]
         held = HeaderRecord.paid_at.exists() & HeaderRecord.approved.does_not_exist()
@@ -217,8 +220,8 @@ class OrdersTable:
     def raise_seq(self, key: OrderKey, seq: int, actor: Actor) -> bool:
         """Withdraw every link and pick-up code made with `seq`."""
         actions = [
-            *_stamp(key, "order", actor, "links withdrawn"),
-            *_work(keys.order_pk(key), actor.now),
+            *stamp(key, "order", actor, "links withdrawn"),
+            *work(keys.order_pk(key), actor.now),
             HeaderRecord.seq.set(seq + 1),
         ]
         unchanged = HeaderRecord.seq == seq if seq else HeaderRecord.seq.does_not_exist()
@@ -230,7 +233,7 @@ class OrdersTable:
         try:
             self.table.write(Change(keys.header(key), actions, condition))
         except ConditionFailed as failed:
-            return actor is not None and _is_mine(failed.old, actor)
+            return actor is not None and is_mine(failed.old, actor)
         return True
 
     # -- units: taking --------------------------------------------------------------------------
@@ -250,9 +253,9 @@ class OrdersTable:
     ) -> Unit | MarkerLost | Lost:
         """W9: as W6, for a unit that waits; its room keys give way to a timer of its own."""
         actions = [
-            *_moved(unit, actor),
-            *_card(unit),
-            *_own_timer(unit.key, actor.now),
+            *moved(unit, actor),
+            *card_actions(unit),
+            *own_timer(unit.key, actor.now),
             UnitRecord.room.remove(),
             UnitRecord.ref.remove(),
         ]
@@ -307,7 +310,7 @@ class OrdersTable:
         try:
             self.table.write(Put(record, UnitRecord.pk.does_not_exist()))
         except ConditionFailed as failed:
-            return _own_or_lost(failed, unit, "rid", record.rid or "")
+            return own_or_lost(failed, unit, "rid", record.rid or "")
         return unit
 
     def change_room(self, seen: Unit, unit: Unit, header: Header, actor: Actor) -> bool:
@@ -317,7 +320,7 @@ class OrdersTable:
         """
         room = unit.room or Room.BACK
         actions = [
-            *_moved(unit, actor),
+            *moved(unit, actor),
             UnitRecord.room.set(room.value),
             UnitRecord.ref.set(unit.ref),
             UnitRecord.d.set(room_index_of(unit.key, room, unit.ref)),
@@ -328,8 +331,8 @@ class OrdersTable:
         if unit.plan is not None:
             actions.append(UnitRecord.plan.set(plan_value(unit.plan) or []))
         head = [
-            *_stamp(header.key, "order", actor, "room changed"),
-            *_work(keys.order_pk(header.key), actor.now),
+            *stamp(header.key, "order", actor, "room changed"),
+            *work(keys.order_pk(header.key), actor.now),
         ]
         try:
             transact(
@@ -353,7 +356,7 @@ class OrdersTable:
     def end_waiting(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost:
         """W12: a waiting unit becomes CANCELLED and leaves its room."""
         actions = [
-            *_moved(unit, actor),
+            *moved(unit, actor),
             UnitRecord.room.remove(),
             UnitRecord.ref.remove(),
             UnitRecord.d.remove(),
@@ -374,12 +377,12 @@ class OrdersTable:
         a pool it was a piece of fixed content, which goes nowhere.
         """
         condition = (
-            UnitRecord.st.is_in(*_UNSEEN)
+            UnitRecord.st.is_in(*UNSEEN)
             & (UnitRecord.card == seen.card)
             & UnitRecord.exposed_at.does_not_exist()
         )
         if pool is None:
-            return self._change_unit(unit, _without_card(unit, actor), condition, "rid", actor.rid)
+            return self._change_unit(unit, without_card(unit, actor), condition, "rid", actor.rid)
         back = marker_record(marker, pool.tenant, pool.sku, pool.epoch)
         is_open = Check(keys.closed(pool.tenant, marker.batch), Record.pk.does_not_exist())
         try:
@@ -391,14 +394,16 @@ class OrdersTable:
     def burn(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost:
         """W14: a card that was shown never goes back: the unit becomes REFUNDED, the card burnt."""
         condition = (
-            UnitRecord.st.is_in(*_CARD_HELD) & (UnitRecord.card == seen.card) & UnitRecord.exposed_at.exists()
+            UnitRecord.st.is_in(*CARD_HELD) & (UnitRecord.card == seen.card) & UnitRecord.exposed_at.exists()
         )
-        return self._let_go(unit, condition, Put(_burnt(seen, actor), BurntRecord.pk.does_not_exist()), actor)
+        return self._let_go(
+            unit, condition, Put(burnt_record(seen, actor), BurntRecord.pk.does_not_exist()), actor
+        )
 
     def _let_go(
         self, unit: Unit, condition: Condition, other: Put, actor: Actor, *checks: Check
     ) -> Unit | Lost:
-        actions = _without_card(unit, actor)
+        actions = without_card(unit, actor)
         change = Change(keys.unit(unit.key, unit.line, unit.n), actions, condition)
         try:
             guards = [(self.table, check) for check in checks]
@@ -423,9 +428,9 @@ class OrdersTable:
         Without a pool it is another piece of fixed content, of which there is no marker.
         """
         actions = [
-            *_moved(unit, actor),
-            *_card(unit),
-            *_own_timer(unit.key, actor.now),
+            *moved(unit, actor),
+            *card_actions(unit),
+            *own_timer(unit.key, actor.now),
             UnitRecord.gen.set(unit.gen),
             UnitRecord.exposed_at.remove(),
             UnitRecord.since.remove(),
@@ -433,14 +438,14 @@ class OrdersTable:
             UnitRecord.viewers.remove(),
         ]
         shown = (
-            (UnitRecord.card == seen.card) & UnitRecord.exposed_at.exists() & UnitRecord.st.is_in(*_CARD_HELD)
+            (UnitRecord.card == seen.card) & UnitRecord.exposed_at.exists() & UnitRecord.st.is_in(*CARD_HELD)
         )
         try:
             transact(
                 self.table.client,
-                *((self.table, Delete(place, MarkerRecord.pk.exists())) for place in _place(pool, marker)),
+                *((self.table, Delete(where, MarkerRecord.pk.exists())) for where in place(pool, marker)),
                 (self.table, Change(keys.unit(unit.key, unit.line, unit.n), actions, shown)),
-                (self.table, Put(_burnt(seen, actor), BurntRecord.pk.does_not_exist())),
+                (self.table, Put(burnt_record(seen, actor), BurntRecord.pk.does_not_exist())),
             )
         except TransactionLost as lost:
             *of_marker, of_unit, _ = lost.reasons
@@ -460,7 +465,7 @@ class OrdersTable:
         Who has seen it needs no delivery: a timer of the unit's own goes with it.
         """
         actions = [
-            *_moved(unit, actor),
+            *moved(unit, actor),
             UnitRecord.exposed_at.set(actor.now),
             UnitRecord.views.set(1),
             UnitRecord.view_rid.set(actor.rid),
@@ -469,7 +474,7 @@ class OrdersTable:
             UnitRecord.due.remove(),
         ]
         condition = (
-            UnitRecord.st.is_in(*_UNSEEN) & (UnitRecord.card == seen.card) & (UnitRecord.gen == seen.gen)
+            UnitRecord.st.is_in(*UNSEEN) & (UnitRecord.card == seen.card) & (UnitRecord.gen == seen.gen)
         )
         return self._change_unit(unit, actions, condition, "view_rid", actor.rid)
 
@@ -495,7 +500,7 @@ class OrdersTable:
     def reopen(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost:
         """Let a shown card be looked at anew: views, viewers and days begin again, the card stays shown."""
         actions = [
-            *_moved(unit, actor),
+            *moved(unit, actor),
             UnitRecord.views.set(0),
             UnitRecord.viewers.set([]),
             UnitRecord.since.set(actor.now),
@@ -510,7 +515,7 @@ class OrdersTable:
     def hand_over(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost:
         """W17: the buyer has been told; the unit's own timer goes."""
         actions = [
-            *_moved(unit, actor),
+            *moved(unit, actor),
             UnitRecord.via.set(unit.delivered_by),
             UnitRecord.d.remove(),
             UnitRecord.due.remove(),
@@ -524,7 +529,7 @@ class OrdersTable:
         try:
             self.table.write(Change(keys.unit(unit.key, unit.line, unit.n), actions, condition))
         except ConditionFailed as failed:
-            return _own_or_lost(failed, unit, stamp, rid)
+            return own_or_lost(failed, unit, stamp, rid)
         return unit
 
     # -- rooms ----------------------------------------------------------------------------------
@@ -558,133 +563,5 @@ class OrdersTable:
         return True
 
 
-def _place(pool: Pool | None, marker: Marker) -> list[keys.Key]:
-    """Where the marker stands, if there is one."""
-    if pool is None:
-        return []
-    return [(keys.pool(pool.tenant, pool.sku, pool.epoch, marker.shard), f"{marker.bucket}#{marker.card}")]
-
-
-def _without_card(unit: Unit, actor: Actor) -> list[Action]:
-    return [
-        *_moved(unit, actor),
-        UnitRecord.gen.set(unit.gen),
-        UnitRecord.card.remove(),
-        UnitRecord.c.remove(),
-        UnitRecord.d.remove(),
-        UnitRecord.due.remove(),
-    ]
-
-
 class _BatchClosed(Exception):
     """The batch of a card is being undone."""
-
-
-def _stamp(key: OrderKey, kind: str, actor: Actor, why: str) -> list[Action]:
-    names: dict[str, Any] = order_names(key, kind)
-    return [
-        HeaderRecord.kind.set(names["kind"]),
-        HeaderRecord.t.set(names["t"]),
-        HeaderRecord.shop.set(names["shop"]),
-        HeaderRecord.order.set(names["order"]),
-        HeaderRecord.at.set(actor.now),
-        HeaderRecord.by.set(actor.by),
-        HeaderRecord.why.set(why),
-        HeaderRecord.rid.set(actor.rid),
-    ]
-
-
-def _work(pk: str, now: int) -> list[Action]:
-    """The timer, and a new `ver`: whoever removes the timer must have seen this write."""
-    return [
-        HeaderRecord.ver.set((HeaderRecord.ver | 0) + 1),
-        HeaderRecord.d.set(keys.timer(ORDER_TIMER, pk)),
-        HeaderRecord.due.set(now + DELIVERY_GRACE),
-    ]
-
-
-def _moved(unit: Unit, actor: Actor) -> list[Action]:
-    return [
-        UnitRecord.st.set(unit.state.value),
-        UnitRecord.ver.set(UnitRecord.ver + 1),
-        UnitRecord.at.set(actor.now),
-        UnitRecord.by.set(actor.by),
-        UnitRecord.why.set(unit.why),
-        UnitRecord.rid.set(actor.rid),
-        UnitRecord.log.set((UnitRecord.log | []).append([log_entry(unit, actor.by, actor.rid, actor.now)])),
-    ]
-
-
-def _card(unit: Unit) -> list[Action]:
-    actions = [
-        UnitRecord.c.set(keys.card_index(unit.key.tenant, unit.card)),
-        UnitRecord.card.set(unit.card),
-        UnitRecord.batch.set(unit.batch),
-        UnitRecord.bucket.set(unit.bucket),
-        UnitRecord.l4.set(unit.last4),
-        UnitRecord.cost.set(unit.cost),
-        UnitRecord.ccy.set(unit.cost_currency),
-        UnitRecord.head.set(unit.head) if unit.head else UnitRecord.head.remove(),
-    ]
-    if unit.card_expires_at is None:
-        return [*actions, UnitRecord.card_exp.remove()]
-    return [*actions, UnitRecord.card_exp.set(unit.card_expires_at)]
-
-
-def _own_timer(key: OrderKey, now: int) -> list[Action]:
-    return [
-        UnitRecord.d.set(keys.timer(UNIT_TIMER, keys.order_pk(key))),
-        UnitRecord.due.set(now + DELIVERY_GRACE),
-    ]
-
-
-def _burnt(seen: Unit, actor: Actor) -> BurntRecord:
-    pk, sk = keys.burnt(seen.key.tenant, seen.card)
-    return BurntRecord(
-        pk,
-        sk,
-        card=seen.card,
-        unit=f"{seen.key.shop}/{seen.key.order}/{seen.name}",
-        batch=seen.batch,
-        sku=seen.sku,
-        at=actor.now,
-        by=actor.by,
-        why=actor.why or "refunded after it was shown",
-        rid=actor.rid,
-    )
-
-
-def _fact_record(fact: Fact, actor: Actor) -> FactRecord:
-    pk, sk = keys.fact(fact.key, fact.kind, fact.id)
-    return FactRecord(
-        pk,
-        sk,
-        **order_names(fact.key, "fact"),
-        fact=fact.kind,
-        id=fact.id,
-        amount=fact.amount,
-        currency=fact.currency,
-        payment=fact.payment,
-        occurred_at=fact.at,
-        at=actor.now,
-        ver=1,
-        by=actor.by,
-        why=fact.reason or None,
-        rid=actor.rid,
-    )
-
-
-def _is_mine(old: Item | None, actor: Actor) -> bool:
-    """Whether a condition failed on what this very request wrote before (the SDK asked again)."""
-    return old is not None and old.get("rid", {}).get("S") == actor.rid
-
-
-def _own_or_lost(failed: ConditionFailed, unit: Unit, stamp: str, rid: str) -> Unit | Lost:
-    """A condition that failed on our own earlier success (the SDK asked again) is a success."""
-    if failed.old is None:
-        return Lost(None)
-    old = unit_of(failed.old)
-    mine = failed.old.get(stamp, {}).get("S") == rid
-    return (
-        old if mine and (old.state, old.card, old.views) == (unit.state, unit.card, unit.views) else Lost(old)
-    )
