@@ -19,9 +19,10 @@ from cardcourier.domain.states import DRIVEN, HANDED_OVER, Room, State
 from cardcourier.domain.stock import Marker
 from cardcourier.domain.waiting import STALE
 from cardcourier.errors import Unavailable
-from cardcourier.services.allocating import Allocator, pool_of
+from cardcourier.services.allocating import Allocator
 from cardcourier.services.gates import closed_for
 from cardcourier.services.picking import Picker
+from cardcourier.services.settling.cards import pool_of
 
 MAIN = Shop(id="main", tenant="acme", channel="standard", name="Main")
 NOON = 1_790_000_000_000

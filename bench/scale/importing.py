@@ -12,9 +12,9 @@ from cardcourier.domain.card_files import CardRow
 from cardcourier.domain.imports import Chunk, NewCard, Origin, Terms
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.errors import Unavailable
-from cardcourier.services.allocating import pool_of
 from cardcourier.services.importing import WORKERS
 from cardcourier.services.pacing import Pace
+from cardcourier.services.settling.cards import pool_of
 from cardcourier.services.stocking import Entry, Stocker
 
 ROWS = 1_000

@@ -27,7 +27,7 @@ from cardcourier.domain.states import Room
 from cardcourier.domain.stock import NEVER, Marker
 from cardcourier.domain.waiting import WaitingUnit
 from cardcourier.errors import Unavailable
-from cardcourier.services.allocating import pool_of
+from cardcourier.services.settling.cards import pool_of
 
 TENANT, SHOP, SKU = "acme", "main", "A"
 DELIVERY_GRACE = 60_000

@@ -15,8 +15,8 @@ from cardcourier.domain.orders import OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.states import State
 from cardcourier.errors import Conflict, Unavailable
-from cardcourier.services.allocating import with_card
 from cardcourier.services.picking import Picker, SoldOut
+from cardcourier.services.settling.cards import with_card
 from local.engines import client
 from tests.integration.import_world import NOON, SKU, Flaky, Killed, World
 from tests.integration.test_importing import codes, text

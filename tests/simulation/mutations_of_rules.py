@@ -2,15 +2,17 @@
 
 from tests.simulation.mutating import Mutation
 
-_ALLOCATING = "cardcourier.services.allocating"
+_ENDS = "cardcourier.services.settling.ends"
+_ROOMS = "cardcourier.services.settling.rooms"
+_UNITS = "cardcourier.services.settling.units"
 
 OF_RULES = (
     Mutation(
         "exposed-card-returned",
         "a refund gives back into stock what a buyer has seen",
-        _ALLOCATING,
-        """        if unit.exposed:
-            return orders.burn(unit, self._gone(unit, State.REFUNDED, why), self.actor)
+        _ENDS,
+        """    if unit.exposed:
+        return work.orders.burn(unit, _gone(unit, State.REFUNDED, why), work.actor)
 """,
         "",
         breaks=("I4", "I8"),
@@ -18,27 +20,27 @@ OF_RULES = (
     Mutation(
         "room-without-timer",
         "whoever parks a unit for stock leaves its room without a timer: a lost restock is lost for good",
-        _ALLOCATING,
-        "            if room not in DRIVEN:\n",
-        "            if room not in DRIVEN or room is Room.BACK:\n",
+        _ROOMS,
+        "        if room not in DRIVEN:\n",
+        "        if room not in DRIVEN or room is Room.BACK:\n",
         breaks=("I4",),
     ),
     Mutation(
         "tombstone-skipped",
         "a stopped unit that nobody wrote is not written",
-        _ALLOCATING,
-        "return orders.tombstone(fresh, self.actor)",
+        _ENDS,
+        "return work.orders.tombstone(fresh, work.actor)",
         "return fresh",
         breaks=("I4",),
     ),
     Mutation(
         "gate-passed-by-who-waits",
         "a unit that waits gets a card behind a closed gate",
-        _ALLOCATING,
-        """        if (closed := self._gate(product)) is not None:
-            there =""",
-        """        if (closed := self._gate(product)) is not None and seen.state is State.HELD:
-            there =""",
+        _UNITS,
+        """    if (closed := work.closed(product)) is not None:
+        there =""",
+        """    if (closed := work.closed(product)) is not None and seen.state is State.HELD:
+        there =""",
         breaks=("I12",),
     ),
     Mutation(

@@ -20,8 +20,9 @@ from cardcourier.domain.protocol import Pool
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import STALE, Share, WaitingUnit
 from cardcourier.errors import Unavailable
-from cardcourier.services.allocating import Allocator, pool_of
+from cardcourier.services.allocating import Allocator
 from cardcourier.services.gates import room_closed, sku_of
+from cardcourier.services.settling.cards import pool_of
 from cardcourier.services.sweeping import LOOK_AHEAD
 
 WAVE = 8

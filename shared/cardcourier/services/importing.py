@@ -36,9 +36,9 @@ from cardcourier.domain.rejects import Rejects
 from cardcourier.domain.states import Room
 from cardcourier.domain.suppliers import WARNINGS, Supplier, standing_of
 from cardcourier.errors import NotFound, Refused
-from cardcourier.services.allocating import pool_of
 from cardcourier.services.import_steps import Steps
 from cardcourier.services.pacing import Pace
+from cardcourier.services.settling.cards import pool_of
 from cardcourier.services.stocking import Entry, Stocker
 
 WORKERS = 4

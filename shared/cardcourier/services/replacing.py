@@ -11,9 +11,9 @@ from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
 from cardcourier.domain.stock import Marker
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
-from cardcourier.services.allocating import piece_of, pool_of, with_card
 from cardcourier.services.gates import closed_for
 from cardcourier.services.picking import Picker, SoldOut
+from cardcourier.services.settling.cards import piece_of, pool_of, with_card
 
 
 class Orders(Protocol):

@@ -18,10 +18,10 @@ from cardcourier.domain.catalogue import Job, Product
 from cardcourier.domain.imports import Chunk, Gone, batch_of, rate_of
 from cardcourier.domain.protocol import Actor, Pool
 from cardcourier.domain.stock import FIRST, Marker
-from cardcourier.services.allocating import pool_of
 from cardcourier.services.import_steps import Steps
 from cardcourier.services.pacing import Pace
 from cardcourier.services.patience import Patience
+from cardcourier.services.settling.cards import pool_of
 
 LOT = 50
 WORKERS = 4

@@ -10,8 +10,8 @@ from cardcourier.domain.order_events import key_text
 from cardcourier.domain.orders import OrderLine
 from cardcourier.domain.states import Room
 from cardcourier.errors import NotFound, Refused
-from cardcourier.services.allocating import listing_ref
 from cardcourier.services.managing.products import RoomOpener
+from cardcourier.services.settling.holds import listing_ref
 
 MOST_PARTS = 20
 MOST_CARDS = 50

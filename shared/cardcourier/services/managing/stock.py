@@ -7,7 +7,7 @@ from typing import Protocol
 from cardcourier.domain.catalogue import Product
 from cardcourier.domain.kept import Page
 from cardcourier.domain.protocol import Pool
-from cardcourier.services.allocating import pool_of
+from cardcourier.services.settling.cards import pool_of
 
 
 class Products(Protocol):
