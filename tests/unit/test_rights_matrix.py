@@ -19,7 +19,7 @@ MATRIX = [
     ("read reports", "om--fa", [("GET", "/v1/reports/<job>")]),
     ("order reports", "om--f-", [("POST", "/v1/reports")]),
     ("shops", "om----", [("POST", "/v1/shops"), ("PATCH", "/v1/shops/<shop>")]),
-    ("shops' secrets", "om----", [("POST", "/v1/shops/<shop>/secrets")]),
+    ("shops' secrets", "om----", [("POST", "/v1/shops/<shop>/secrets"), ("POST", "/v1/shops/<shop>/api")]),
     ("pause and resume", "om----", [("POST", "/v1/tenant/pause"), ("POST", "/v1/shops/<shop>/resume")]),
     ("texts and SMS", "om----", [("PUT", "/v1/sms"), ("PUT", "/v1/templates/<channel>/<kind>/<language>")]),
     ("keys", "o-----", [("POST", "/v1/keys"), ("DELETE", "/v1/keys/<key_id>")]),

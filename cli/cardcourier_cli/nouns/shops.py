@@ -12,6 +12,8 @@ from cardcourier_cli.output import Output
 from cardcourier_cli.session import session
 
 SHOP_SECRET = "CARDCOURIER_SHOP_SECRET"  # noqa: S105
+SHOP_TOKEN = "CARDCOURIER_SHOP_TOKEN"  # noqa: S105
+API_COLUMNS = ("shop", "channel", "url", "domain", "location", "connected_at")
 COLUMNS = ("id", "channel", "name", "currency", "unmapped", "max_quantity", "paused", "webhook_url")
 Shop = Annotated[str, typer.Argument(help="The shop's id, as `shops list` shows it.")]
 
@@ -94,6 +96,45 @@ def rotate(
     if given:
         body["secret"] = now.secret(SHOP_SECRET, now.out.words("ask_secret"))
     _show_secret(now.out, now.api.post(f"{_place(shop)}/secrets", body))
+
+
+@shops.command("api")
+def api(context: Context, shop: Shop) -> None:
+    """How a shop is called; never its token."""
+    now = session(context)
+    now.out.one(now.api.get(f"{_place(shop)}/api"), API_COLUMNS)
+
+
+@shops.command("connect-api")
+def connect_api(
+    context: Context,
+    shop: Shop,
+    url: Annotated[str, typer.Option(help="Where your own site hears of us; not for Shopify.")] = "",
+    location: Annotated[
+        str, typer.Option(help="Shopify: where cards are counted, if you have several.")
+    ] = "",
+) -> None:
+    """Have a shop told of stock, and asked for refunds.
+
+    For your own site (`--url`) a token to check our signatures is made and shown once, unless one is in
+    CARDCOURIER_SHOP_TOKEN; that of another platform is read from there, from stdin, or asked for.
+    """
+    now = session(context)
+    body: dict[str, Any] = {"url": url, "location": location}
+    if not url or SHOP_TOKEN in os.environ:
+        body["token"] = now.secret(SHOP_TOKEN, now.out.words("ask_token"))
+    made = now.api.post(f"{_place(shop)}/api", body)
+    if made.get("token"):
+        now.out.say(now.out.words("secret_now"))
+    now.out.one(made, (*API_COLUMNS, "token"))
+
+
+@shops.command("disconnect-api")
+def disconnect_api(context: Context, shop: Shop, confirm: Confirm = None) -> None:
+    """Call a shop no more. Asks for its id again."""
+    now = session(context)
+    sure_of(now, shop, confirm)
+    now.out.one(now.api.delete(f"{_place(shop)}/api"), API_COLUMNS)
 
 
 @shops.command("pause")

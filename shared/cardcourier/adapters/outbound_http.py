@@ -1,7 +1,7 @@
 """Posts to addresses that merchants choose: a stranger's server, which must never become a way into ours.
 
 The name is resolved once, every address it has is checked, and the connection goes to a checked one: a name
-that changes its mind in between changes nothing. No redirect is followed, no proxy asked, no body kept.
+that changes its mind in between changes nothing. No redirect is followed, no proxy asked.
 """
 
 import io
@@ -32,7 +32,7 @@ class Blocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """Posts once and says what came of it, never what was answered. `local` is for one machine alone."""
+    """Posts once and says what came of it. `local` is for one machine alone."""
 
     agent: str
     clock: Callable[[], int]
@@ -42,11 +42,15 @@ class Poster:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Every failure is an answer with the kind of error and no words of the other side."""
+        return self.ask(url, headers, body)[0]
+
+    def ask(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer, bytes]:
+        """As `post`, with what was answered, for who has an agreement with the other side."""
         begun = monotonic()
         error = ""
         try:
-            status, later = self._post(url, headers, body, begun + self.total)
-            return Answer(status, "", _since(begun), self._asked(status, later))
+            status, later, text = self._post(url, headers, body, begun + self.total)
+            return Answer(status, "", _since(begun), self._asked(status, later)), text
         except Refused:
             error = "bad_url"
         except Blocked:
@@ -59,9 +63,9 @@ class Poster:
             error = "tls"
         except (OSError, HTTPException):
             error = "connection"
-        return Answer(None, error, _since(begun))
+        return Answer(None, error, _since(begun)), b""
 
-    def _post(self, url: str, headers: Mapping[str, str], body: bytes, end: float) -> tuple[int, str]:
+    def _post(self, url: str, headers: Mapping[str, str], body: bytes, end: float) -> tuple[int, str, bytes]:
         parts = check_url(url, local=self.local)
         connection = HTTPConnection(parts.netloc)
         sock = self._connect(parts, end)
@@ -70,8 +74,8 @@ class Poster:
             sent = {"user-agent": self.agent, "connection": "close", **headers}
             connection.request("POST", _target(parts), body, sent)
             answer = connection.getresponse()
-            _read(answer)
-            return answer.status, answer.headers.get("retry-after", "")
+            text = _read(answer)
+            return answer.status, answer.headers.get("retry-after", ""), text
         finally:
             sock.close()
 
@@ -143,10 +147,9 @@ class _Reader(io.RawIOBase):
         return self._sock.recv_into(buffer)
 
 
-def _read(answer: HTTPResponse) -> None:
-    """Take a little of the body, so that the other side can finish; nothing of it is kept."""
-    if answer.status != 204:
-        answer.read(MOST_BODY)
+def _read(answer: HTTPResponse) -> bytes:
+    """A little of the body, so that the other side can finish."""
+    return b"" if answer.status == 204 else answer.read(MOST_BODY)
 
 
 def _target(parts: SplitResult) -> str:

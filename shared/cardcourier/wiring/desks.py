@@ -21,6 +21,7 @@ from cardcourier.wiring.secrets import (
 )
 from cardcourier.wiring.tables import (
     catalogue_table,
+    connections,
     endpoints,
     history,
     main_table,
@@ -34,7 +35,14 @@ from cardcourier.wiring.tables import (
     views,
     waiting,
 )
-from cardcourier.wiring.use_cases import canaries, on_one_machine, replacer, room_opener, side_by_side
+from cardcourier.wiring.use_cases import (
+    canaries,
+    on_one_machine,
+    replacer,
+    room_opener,
+    shop_calls,
+    side_by_side,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +66,7 @@ if TYPE_CHECKING:
     from cardcourier.services.limiting import RequestLimits
     from cardcourier.services.managing.api_keys import KeysDesk
     from cardcourier.services.managing.canary import CanaryDesk
+    from cardcourier.services.managing.connections import ConnectionsDesk
     from cardcourier.services.managing.endpoints import EndpointsDesk
     from cardcourier.services.managing.gates import GatesDesk
     from cardcourier.services.managing.listings import ListingsDesk
@@ -177,6 +186,22 @@ def shops_desk() -> ShopsDesk:
         makes_secret=("standard",),
         make_secret=make_secret,
         sealer=shop_secrets(),
+        random=token_bytes,
+        clock=now_ms,
+    )
+
+
+@cache
+def connections_desk() -> ConnectionsDesk:
+    from cardcourier.adapters.channels.standard import make_secret
+    from cardcourier.services.managing.connections import ConnectionsDesk
+
+    return ConnectionsDesk(
+        shops=merchants(),
+        connections=connections(),
+        apis=shop_calls(),
+        sealer=shop_secrets(),
+        make_secret=make_secret,
         random=token_bytes,
         clock=now_ms,
     )

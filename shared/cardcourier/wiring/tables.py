@@ -10,6 +10,7 @@ from cardcourier.wiring.clients import client, settings
 
 if TYPE_CHECKING:
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
+    from cardcourier.adapters.tables.connections import ConnectionsTable
     from cardcourier.adapters.tables.endpoints import EndpointsTable
     from cardcourier.adapters.tables.history import HistoryTable
     from cardcourier.adapters.tables.journal import JournalTable
@@ -110,6 +111,13 @@ def endpoints() -> EndpointsTable:
     from cardcourier.adapters.tables.endpoints import EndpointsTable
 
     return EndpointsTable(catalogue_table())
+
+
+@cache
+def connections() -> ConnectionsTable:
+    from cardcourier.adapters.tables.connections import ConnectionsTable
+
+    return ConnectionsTable(catalogue_table())
 
 
 @cache

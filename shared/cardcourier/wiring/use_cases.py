@@ -41,8 +41,11 @@ from cardcourier.wiring.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from concurrent.futures import ThreadPoolExecutor
 
+    from cardcourier.adapters.outbound_http import Poster
+    from cardcourier.adapters.shop_apis import ShopApi
     from cardcourier.adapters.tables.canaries import CanariesTable
     from cardcourier.domain.catalogue import Tenant
     from cardcourier.domain.changes import Changed
@@ -313,8 +316,22 @@ def side_by_side() -> ThreadPoolExecutor:
 
 
 @cache
-def event_sender() -> EventSender:
+def poster() -> Poster:
     from cardcourier.adapters.outbound_http import Poster
+
+    return Poster(f"cardcourier/{VERSION}", now_ms, local=on_one_machine())
+
+
+@cache
+def shop_calls() -> Mapping[str, ShopApi]:
+    """How shops are called, by channel."""
+    from cardcourier.adapters.shop_apis import shop_apis
+
+    return shop_apis(poster())
+
+
+@cache
+def event_sender() -> EventSender:
     from cardcourier.adapters.outbound_signing import signed_headers
     from cardcourier.services.sending_events import EventSender
 
@@ -323,7 +340,7 @@ def event_sender() -> EventSender:
         endpoints=endpoints(),
         secrets=endpoint_secrets(),
         sign=signed_headers,
-        poster=Poster(f"cardcourier/{VERSION}", now_ms, local=on_one_machine()),
+        poster=poster(),
         queue=outbound_queue(),
         clock=now_ms,
         chance=SystemRandom().random,

@@ -52,6 +52,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     burnt, void card X#<t>#<card>                X                       -
     endpoint         H#<t>                       E#<endpoint>            -
     replay           H#<t>                       JOB#<id>                -
+    shop's API       H#<t>                       API#<shop>              -
     message          H#<t>#<endpoint>#<00..15>   <event>                 due: D#HOOK#<00..31> while
                                                                          pending (time to live)
 

@@ -27,6 +27,7 @@ from cardcourier.domain.canary import Canary
 from cardcourier.domain.catalogue import Batch, Content, Job, Listing, Product, Shop, Tenant
 from cardcourier.domain.endpoints import Endpoint
 from cardcourier.domain.gates import MOST_AGE, Gate
+from cardcourier.domain.shop_apis import Connection
 from cardcourier.domain.sms import SmsSettings
 from cardcourier.domain.suppliers import Supplier
 from cardcourier.domain.wording import Wording
@@ -50,6 +51,7 @@ Thing = TypeVar(
     Wording,
     BulkPart,
     Canary,
+    Connection,
 )
 MOST_KEPT = 10_000
 _BYTES = "base64:"

@@ -159,6 +159,11 @@ def replay(tenant: str, job: str) -> Key:
     return endpoints(tenant), f"JOB#{job}"
 
 
+def connection(tenant: str, shop_id: str) -> Key:
+    """How a shop is called; apart from the shop, for whoever calls strangers may read nothing else."""
+    return endpoints(tenant), f"API#{shop_id}"
+
+
 def outbox_lane(tenant: str, endpoint_id: str, lane: int) -> str:
     return f"H#{tenant}#{endpoint_id}#{lane:02d}"
 
