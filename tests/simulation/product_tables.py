@@ -25,6 +25,7 @@ from cardcourier.adapters.tables.writes import Table
 from cardcourier.domain.audit import AuditLine
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Batch, Product
+from cardcourier.domain.contact_keys import KeyRow
 from cardcourier.domain.imports import Chunk, Gone, NewCard, SharedCard
 from cardcourier.domain.journal import JournalLine
 from cardcourier.domain.key_versions import KeyVersion
@@ -159,11 +160,12 @@ def lists(client):
         OrderRow(key=key, at=NOW + n, number=f"#{n}", status="paid", amount=n, currency="CNY")
         for n, key in enumerate(orders)
     )
-    views.put_search([("digest", key, NOW) for key in orders])
+    views.put_search(KeyRow("digest", key, NOW, 1, 100, "CNY") for key in orders)
     views.put_last4([("1234", ORDER, "l1#0001", NOW)])
     views.put_outcomes([("acme", "b1", "D", "c1"), ("acme", "b1", "I", "c1")])
     views.put_sales([("acme", "A", NOW)])
     views.outcomes("acme", "b1", "D"), views.last_sale("acme", "A"), views.last_sale("acme", "B")
+    assert len(views.since("acme", ["digest"], NOW, 9)) == 9
     views.search("acme", "digest", 7), views.by_last4("acme", "1234", 3)
     found = list(views.orders("acme", None, NOW, NOW + 1000))
     assert len(found) == 60

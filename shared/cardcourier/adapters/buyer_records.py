@@ -65,6 +65,7 @@ class BuyerRecords:
         actions = [
             HeaderRecord.contact.remove(),
             HeaderRecord.search.remove(),
+            HeaderRecord.kinds.remove(),
             HeaderRecord.ver.set((HeaderRecord.ver | 0) + 1),
             HeaderRecord.at.set(actor.now),
             HeaderRecord.by.set(actor.by),
@@ -80,8 +81,7 @@ class BuyerRecords:
     def _forget_rows(self, header: Header, email: str) -> None:
         key = header.key
         for digest in header.search:
-            row = (keys.search(key.tenant, digest), f"{header.listed_at:013d}#{key.shop}#{key.order}")
-            self.views.write(Delete(row))
+            self.views.write(Delete(keys.search_row(key, digest, header.listed_at)))
         numbers = [number for number in (header.number, key.order) if number and email]
         hashes = {self.links.mail_hash(v, number, email) for v in self.links.every() for number in numbers}
         self.main.delete_many((f"R#{each}", keys.order_pk(key)) for each in sorted(hashes))

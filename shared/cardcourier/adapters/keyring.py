@@ -12,7 +12,7 @@ Only the reveal path keeps card keys, and those within the limits of age and use
 import base64
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cardcourier.adapters.kms import Context, KeyService
 from cardcourier.adapters.sealing import keyed_hash, open_sealed, seal
 from cardcourier.adapters.tables.data_keys import DataKeysTable
+from cardcourier.domain.contact_keys import ContactKey, Named, keys_like, keys_of_buyer
 from cardcourier.domain.key_versions import FIRST, REMEMBERED, Versions, living, names_of, naming
 from cardcourier.domain.tokens import pick_up_code
 from cardcourier.errors import NotFound
@@ -121,22 +122,33 @@ class Fingerprints:
         digests = [keyed_hash(pepper, "card", tenant, issuer, identity) for pepper in peppers]
         return tuple("c1" + base64.b32encode(digest[:17]).decode().lower()[:26] for digest in digests)
 
-    def search(self, tenant: str, text: str) -> str:
-        """The search row of an e-mail address, telephone or number, in any case and spacing."""
-        return self._row(tenant, self._living(tenant)[0], text)
+    def named(self, tenant: str, wanted: Iterable[ContactKey]) -> Named:
+        """The names of an order's keys under the version in use, then those under the others that live."""
+        new, *others = self._living(tenant)
+        keys = list(dict.fromkeys(wanted))
+        names = {self._row(tenant, new, key): key.kind.value for key in keys}
+        for version in others:
+            again = {self._row(tenant, version, key): key.kind.value.upper() for key in keys if key.counts}
+            names = {**again, **names}
+        first = sorted(names.items(), key=lambda item: item[1].isupper())
+        return Named(tuple(name for name, _ in first), "".join(letter for _, letter in first))
 
     def searches(self, tenant: str, text: str) -> list[str]:
-        """The rows under which it may be found."""
-        return [self._row(tenant, version, text) for version in self._living(tenant)]
+        """The rows under which a number, or a mark of a buyer, may be found."""
+        return self._rows(tenant, self._living(tenant), keys_like(text))
 
     def every_search(self, tenant: str, text: str) -> list[str]:
         """Those of versions that ended as well: a buyer may ask for what was kept before."""
         versions = reversed(self.ring.versions(tenant, "pepper"))
-        return [self._row(tenant, version.id, text) for version in versions]
+        return self._rows(tenant, [version.id for version in versions], keys_of_buyer(text))
 
-    def _row(self, tenant: str, version: str, text: str) -> str:
-        folded = "".join(text.split()).casefold()
-        return keyed_hash(self._pepper(tenant, version), "search", tenant, folded)[:16].hex()
+    def _rows(self, tenant: str, versions: Iterable[str], wanted: Sequence[ContactKey]) -> list[str]:
+        rows = (self._row(tenant, version, key) for version in versions for key in wanted)
+        return list(dict.fromkeys(rows))
+
+    def _row(self, tenant: str, version: str, key: ContactKey) -> str:
+        pepper = self._pepper(tenant, version)
+        return keyed_hash(pepper, key.kind.label, tenant, key.value)[:16].hex()
 
     def _living(self, tenant: str) -> list[str]:
         versions = names_of(self.ring.versions(tenant, "pepper"), self.ring.clock())

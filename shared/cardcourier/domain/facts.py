@@ -16,7 +16,10 @@ class Paid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstPayment:
-    """All that is known of an order when it is paid. `contact` is sealed, `search` holds keyed hashes."""
+    """All that is known of an order when it is paid. `contact` is sealed.
+
+    `search` holds keyed hashes, `kinds` a letter for each (`domain/contact_keys.py`).
+    """
 
     key: OrderKey
     number: str
@@ -28,6 +31,7 @@ class FirstPayment:
     lines: tuple[OrderLine, ...]
     contact: bytes | None
     search: tuple[str, ...]
+    kinds: str = ""
     language: str = ""
     test: bool = False
 

@@ -86,7 +86,10 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """How to reach the buyer and what is known of the device. Never shown by `repr`."""
+    """How to reach the buyer and what is known of the device. Never shown by `repr`.
+
+    `buyer` and `device` are what the platform calls them.
+    """
 
     email: str | None = field(default=None, repr=False)
     phone: str | None = field(default=None, repr=False)
@@ -94,6 +97,8 @@ class Contact:
     user_agent: str | None = field(default=None, repr=False)
     language: str | None = field(default=None, repr=False)
     name: str | None = field(default=None, repr=False)
+    buyer: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name, most in CONTACT_LENGTHS.items():
@@ -102,7 +107,16 @@ class Contact:
                 _text(f"contact {name}", value, most)
 
 
-CONTACT_LENGTHS = {"email": 254, "phone": 40, "ip": 45, "user_agent": 200, "language": 35, "name": 120}
+CONTACT_LENGTHS = {
+    "email": 254,
+    "phone": 40,
+    "ip": 45,
+    "user_agent": 200,
+    "language": 35,
+    "name": 120,
+    "buyer": 120,
+    "device": 200,
+}
 """Longest contact fields, in characters."""
 
 

@@ -57,7 +57,8 @@ class Header:
 
     `stops` names pieces that must end (`*` or `<line>/<piece>`), `owed` counts those not chosen yet.
     `ver` rises with every write that creates work; `due` is the timer, in epoch milliseconds.
-    `listed_at` is when we first heard of the order, its place in lists.
+    `listed_at` is when we first heard of the order, its place in lists. `kinds` has a letter for each of
+    `search` (`domain/contact_keys.py`).
     """
 
     key: OrderKey
@@ -72,6 +73,7 @@ class Header:
     lines: tuple[OrderLine, ...] = ()
     contact: bytes | None = None
     search: tuple[str, ...] = ()
+    kinds: str = ""
     language: str = ""
     stops: frozenset[str] = frozenset()
     owed: tuple[Owed, ...] = ()

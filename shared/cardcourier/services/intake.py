@@ -4,11 +4,12 @@ Facts come in any order and any number of times. What is signed is never answere
 cannot be understood is kept sealed and counted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cardcourier.domain.catalogue import Shop
+from cardcourier.domain.contact_keys import CHINA, ContactKey, Named, keys_of, number_key
 from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
 from cardcourier.domain.free_text import without_contacts
 from cardcourier.domain.order_events import (
@@ -25,6 +26,8 @@ from cardcourier.errors import Denied, Refused
 
 MOST_BYTES = 1_048_576
 SHORTEST_NUMBER = 6
+HOMES = {"CNY": CHINA}
+"""The country of a shop's telephone numbers, by the currency in which it sells."""
 
 
 class Channel(Protocol):
@@ -65,7 +68,7 @@ class Contacts(Protocol):
 
 
 class Digests(Protocol):
-    def search(self, tenant: str, text: str) -> str: ...
+    def named(self, tenant: str, wanted: Iterable[ContactKey]) -> Named: ...
 
 
 class Unread(Protocol):
@@ -143,7 +146,7 @@ class Intake:
 
     def _paid(self, shop: Shop, event: OrderPaid, actor: Actor) -> int:
         key = OrderKey(shop.tenant, shop.id, event.order)
-        before = self.facts.record_payment(self._first_payment(key, event), actor)
+        before = self.facts.record_payment(self._first_payment(shop, key, event), actor)
         if before is None:
             self.passes.order(key)
             return 1
@@ -165,13 +168,14 @@ class Intake:
             if payment.id not in known
         )
 
-    def _first_payment(self, key: OrderKey, event: OrderPaid) -> FirstPayment:
+    def _first_payment(self, shop: Shop, key: OrderKey, event: OrderPaid) -> FirstPayment:
         contact = _contact(event.contact)
-        numbers = [event.contact.email, event.contact.phone]
+        wanted = keys_of(event.contact, shop.id, HOMES.get(shop.currency, ""))
         # A platform without payment ids gives all its orders the same short word: it finds nothing.
-        numbers += [payment.id for payment in event.payments if len(payment.id) >= SHORTEST_NUMBER]
+        numbers = [payment.id for payment in event.payments if len(payment.id) >= SHORTEST_NUMBER]
         if event.number != event.order:
             numbers.append(event.number)
+        named = self.digests.named(key.tenant, [*wanted, *map(number_key, filter(None, numbers))])
         return FirstPayment(
             key=key,
             number=event.number,
@@ -185,7 +189,8 @@ class Intake:
                 for line in event.lines
             ),
             contact=self.contacts.seal(key.tenant, contact, key.order) if contact else None,
-            search=tuple(dict.fromkeys(self.digests.search(key.tenant, text) for text in numbers if text)),
+            search=named.hashes,
+            kinds=named.kinds,
             language=event.contact.language or "",
             test=event.test,
         )

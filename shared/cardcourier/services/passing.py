@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from cardcourier.domain.contact_keys import KeyRow, rows_of
 from cardcourier.domain.orders import Header, OrderKey, is_name
 from cardcourier.domain.states import Room
 from cardcourier.domain.waiting import Share
@@ -33,7 +34,7 @@ class Orders(Protocol):
 
 
 class Search(Protocol):
-    def put_search(self, rows: Iterable[tuple[str, OrderKey, int]]) -> None: ...
+    def put_search(self, rows: Iterable[KeyRow]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,7 @@ class Passes:
     def read(self, bodies: Sequence[Body]) -> dict[OrderKey, Header]:
         """The headers of all orders named, strongly; their search rows are put before any card is taken."""
         headers = self.orders.headers(_key(body) for body in bodies if body["kind"] == "order")
-        self.search.put_search(
-            (digest, header.key, header.listed_at)
-            for header in headers.values()
-            if header.paid
-            for digest in header.search
-        )
+        self.search.put_search(row for header in headers.values() if header.paid for row in rows_of(header))
         return headers
 
     def run(self, body: Body, headers: dict[OrderKey, Header], rid: str, until: int, *, again: bool) -> int:

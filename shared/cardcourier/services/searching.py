@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from cardcourier.domain.canary import is_canary
 from cardcourier.domain.card_files import identity
 from cardcourier.domain.catalogue import Shop
+from cardcourier.domain.contact_keys import address_of
 from cardcourier.domain.order_events import key_text
 from cardcourier.domain.orders import Header, OrderKey
 from cardcourier.domain.tokens import Token, read_code
@@ -100,10 +102,10 @@ class Finder:
 
     def _candidates(self, tenant: str, text: str) -> Iterator[tuple[OrderKey, str]]:
         yield from self._by_order(tenant, text)
-        for spelling in dict.fromkeys((text, text.lstrip("#"), f"#{text}")):
-            if spelling:
-                for digest in self.fingerprints.searches(tenant, spelling):
-                    yield from ((key, "contact") for key in self.views.search(tenant, digest, MOST))
+        spellings = filter(None, (text, text.lstrip("#"), f"#{text}"))
+        digests = (self.fingerprints.searches(tenant, spelling) for spelling in spellings)
+        for digest in dict.fromkeys(chain.from_iterable(digests)):
+            yield from ((key, "contact") for key in self.views.search(tenant, digest, MOST))
         yield from self._by_code(text)
         yield from self._by_card(tenant, text)
         if len(text) == 4:
@@ -149,4 +151,6 @@ def _exactly(header: Header, text: str, by: str) -> str:
         return "order_number"
     if any(folded == payment.casefold() for payment in header.payments):
         return "payment"
+    if address_of(text):
+        return "network"
     return "email" if "@" in text else "phone"

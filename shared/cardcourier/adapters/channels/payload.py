@@ -189,6 +189,8 @@ def contact(
     user_agent: str = "",
     language: str = "",
     name: str = "",
+    buyer: str = "",
+    device: str = "",
 ) -> Contact:
     """A contact of the first usable address, number and ip; what cannot be used is left out."""
     return Contact(
@@ -198,6 +200,8 @@ def contact(
         user_agent=plain_text(user_agent, CONTACT_LENGTHS["user_agent"]) or None,
         language=_first([language], str.isascii, "language"),
         name=plain_text(name, CONTACT_LENGTHS["name"]) or None,
+        buyer=plain_text(buyer, CONTACT_LENGTHS["buyer"]) or None,
+        device=plain_text(device, CONTACT_LENGTHS["device"]) or None,
     )
 
 

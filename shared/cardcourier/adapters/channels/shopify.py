@@ -257,6 +257,7 @@ def _contact(order: Fields) -> Contact:
         user_agent=client.word("user_agent"),
         language=order.word("customer_locale"),
         name=f"{customer.text('first_name')} {customer.text('last_name')}".strip() or billing.text("name"),
+        buyer=customer.text("id"),
     )
 
 

@@ -205,6 +205,8 @@ def _contact(buyer: Fields) -> Contact:
         user_agent=buyer.word("user_agent"),
         language=buyer.word("language"),
         name=buyer.word("name"),
+        buyer=buyer.text("id"),
+        device=buyer.word("device"),
     )
 
 

@@ -58,7 +58,8 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
 
 vault     V#<t>#<card> → ciphertext
 journal   J#<t>#<day>#<lane> / <at>#<item>#<ver>; LATE#<t>; SEAL#<t>
-views     A#<t>#<day>#<lane> / <at>#<shop>#<order> (order rows); K#<t>#<hmac> (search); 4#<t>#<last 4>
+views     A#<t>#<day>#<lane> / <at>#<shop>#<order> (order rows); K#<t>#<hmac> (search and
+          counts, `domain/contact_keys.py`); 4#<t>#<last 4>
           B#<t>#<batch> / D#<card>, I#<card> (handed over, invalid); Q#<t>#<sku> / SOLD (last sale)
 
 A unit that waits is sorted by payment time in its room, so the oldest payment is served first. The

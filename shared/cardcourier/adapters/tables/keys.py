@@ -135,6 +135,11 @@ def search(tenant: str, digest: str) -> str:
     return f"K#{tenant}#{digest}"
 
 
+def search_row(key: OrderKey, digest: str, at: int) -> Key:
+    """Where an order lies under a hashed number or mark of its buyer, by when it was first heard of."""
+    return search(key.tenant, digest), f"{at:013d}#{key.shop}#{key.order}"
+
+
 def outcomes(tenant: str, batch: str) -> str:
     return f"B#{tenant}#{batch}"
 

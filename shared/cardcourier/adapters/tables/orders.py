@@ -135,6 +135,7 @@ class OrdersTable:
             HeaderRecord.currency.set(payment.currency),
             HeaderRecord.lines.set([line_value(line) for line in payment.lines]),
             HeaderRecord.search.set(list(payment.search)),
+            HeaderRecord.kinds.set(payment.kinds),
             HeaderRecord.language.set(payment.language),
             HeaderRecord.created_at.set(payment.created_at),
             HeaderRecord.listed_at.set(HeaderRecord.listed_at | actor.now),

@@ -61,6 +61,7 @@ class HeaderRecord(Dated):
     lines = ListAttribute[Any](null=True)
     contact = BinaryAttribute(null=True, legacy_encoding=False)
     search = ListAttribute[Any](null=True)
+    kinds = UnicodeAttribute(null=True)
     language = UnicodeAttribute(null=True)
     stops = UnicodeSetAttribute(null=True)
     owed = ListAttribute[Any](null=True)
@@ -144,11 +145,14 @@ class BurntRecord(Record):
 
 
 class SearchRecord(Record):
-    """A row of `views` that leads from a number to an order."""
+    """A row of `views` that leads from a number to an order; `n` pieces, an amount `m`."""
 
     shop = UnicodeAttribute()
     order = UnicodeAttribute()
     unit = UnicodeAttribute(null=True)
+    n = NumberAttribute(null=True)
+    m = NumberAttribute(null=True)
+    ccy = UnicodeAttribute(null=True)
 
 
 def header_of(item: Item) -> Header:
@@ -169,6 +173,7 @@ def header_of(item: Item) -> Header:
         ),
         contact=record.contact,
         search=tuple(record.search or ()),
+        kinds=record.kinds or "",
         language=record.language or "",
         stops=frozenset(record.stops or ()),
         owed=tuple(Owed(x["line"], int(x["pieces"]), x["fact"]) for x in record.owed or ()),

@@ -1,4 +1,8 @@
-"""Lists and search that can be rebuilt at any time; no decision rests on them."""
+"""Lists and search that can be rebuilt at any time, and what is counted of a buyer's orders.
+
+No decision rests on a list. Counts are another matter: rows of an order are put before anybody counts them,
+and they are read strongly.
+"""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -11,6 +15,7 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import Record, SearchRecord
 from cardcourier.adapters.tables.writes import Table
+from cardcourier.domain.contact_keys import KeyRow
 from cardcourier.domain.journal import days_between
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.views import OrderRow
@@ -38,20 +43,40 @@ class ViewsTable:
     def put_orders(self, rows: Iterable[OrderRow]) -> None:
         self.table.put_many([_order_record(row) for row in rows])
 
-    def put_search(self, rows: Iterable[tuple[str, OrderKey, int]]) -> None:
-        """`(digest, order, at)`: an order is found by every hashed contact and number of it."""
-        unique = {(digest, key): at for digest, key, at in rows}
+    def put_search(self, rows: Iterable[KeyRow]) -> None:
+        """An order is found, and counted, by every hashed number and mark of its buyer."""
+        unique = {(row.hash, row.key): row for row in rows}
         self.table.put_many(
             [
                 SearchRecord(
-                    keys.search(key.tenant, digest),
-                    f"{at:013d}#{key.shop}#{key.order}",
-                    shop=key.shop,
-                    order=key.order,
+                    *keys.search_row(row.key, row.hash, row.at),
+                    shop=row.key.shop,
+                    order=row.key.order,
+                    n=row.pieces,
+                    m=row.amount,
+                    ccy=row.currency or None,
                 )
-                for (digest, key), at in unique.items()
+                for row in unique.values()
             ]
         )
+
+    def since(self, tenant: str, hashes: Iterable[str], at: int, most: int) -> list[KeyRow]:
+        """The orders under these names heard of since `at` (epoch ms), read strongly, the newest first.
+
+        At most `most` of each name are read, in one request.
+        """
+        found: list[KeyRow] = []
+        for name in hashes:
+            pk = keys.search(tenant, name)
+            request = self.table.query_request(
+                (SearchRecord.pk == pk) & (SearchRecord.sk >= f"{max(0, at):013d}"),
+                ConsistentRead=True,
+                ScanIndexForward=False,
+                Limit=most,
+            )
+            items = self.table.query_page(request)["Items"]
+            found += [_key_row(tenant, name, SearchRecord.from_raw_data(item)) for item in items]
+        return found
 
     def put_last4(self, rows: Iterable[tuple[str, OrderKey, str, int]]) -> None:
         """`(last 4, order, unit, at)`."""
@@ -153,6 +178,17 @@ class ViewsTable:
         request = self.table.query_request(SearchRecord.pk == pk, ScanIndexForward=False, Limit=limit)
         records = map(SearchRecord.from_raw_data, self.table.query_page(request)["Items"])
         return list(dict.fromkeys(OrderKey(tenant, record.shop, record.order) for record in records))
+
+
+def _key_row(tenant: str, name: str, record: SearchRecord) -> KeyRow:
+    return KeyRow(
+        hash=name,
+        key=OrderKey(tenant, record.shop, record.order),
+        at=int(record.sk[:13]),
+        pieces=int(record.n or 0),
+        amount=int(record.m or 0),
+        currency=record.ccy or "",
+    )
 
 
 def _order_record(row: OrderRow) -> OrderRowRecord:
