@@ -41,7 +41,7 @@ KINDS = {
     "Main/index/due": {"D#*", "W#*"},
     "Vault": {"V#*"},
     "Journal": {"J#*", "SEAL#*", "LATE#*"},
-    "Views": {"A#*", "K#*", "4#*", "B#*", "Q#*"},
+    "Views": {"A#*", "K#*", "4#*", "B#*", "Q#*", "T#*"},
 }
 STREAM_READING = {
     f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")

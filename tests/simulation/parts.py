@@ -19,6 +19,7 @@ from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
 from cardcourier.adapters.tables.data_keys import DataKeysTable
 from cardcourier.adapters.tables.endpoints import EndpointsTable
+from cardcourier.adapters.tables.history import HistoryTable
 from cardcourier.adapters.tables.journal import JournalTable
 from cardcourier.adapters.tables.merchants import MerchantsTable
 from cardcourier.adapters.tables.notes import NotesTable
@@ -28,6 +29,7 @@ from cardcourier.adapters.tables.outbox import OutboxTable
 from cardcourier.adapters.tables.pools import PoolsTable
 from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
 from cardcourier.adapters.tables.stock_exit import StockExitTable
+from cardcourier.adapters.tables.tasks import TasksView
 from cardcourier.adapters.tables.tokens import TokensTable
 from cardcourier.adapters.tables.views import ViewsTable
 from cardcourier.adapters.tables.waiting import WaitingTable
@@ -57,6 +59,7 @@ from cardcourier.services.replacing import Replacer
 from cardcourier.services.showing import Showing
 from cardcourier.services.stocking import Stocker
 from cardcourier.services.sweeping import Sweeper
+from cardcourier.services.todo import TaskLister
 from cardcourier.services.undoing import Undoer
 from tests.simulation.scheduler import Process, Scheduler, Threads
 
@@ -174,6 +177,10 @@ class Parts:
     @cached_property
     def views(self):
         return ViewsTable(Table(self.dynamodb, "ViewsTable", self.sleep))
+
+    @cached_property
+    def tasks_view(self):
+        return TasksView(Table(self.dynamodb, "ViewsTable", self.sleep))
 
     @cached_property
     def journal(self):
@@ -323,7 +330,8 @@ class Parts:
 
     @cached_property
     def projector(self):
-        return Projector(self.journal, self.orders, self.views, self.announcer, self.clock)
+        tasks = TaskLister(HistoryTable(self.main), self.tasks_view)
+        return Projector(self.journal, self.orders, self.views, self.announcer, tasks, self.clock)
 
     @cached_property
     def dispatcher(self):

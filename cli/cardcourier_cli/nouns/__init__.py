@@ -25,6 +25,7 @@ from cardcourier_cli.nouns import (
     suppliers,
     templates,
     tenant,
+    todo,
     unread,
     users,
 )
@@ -41,6 +42,7 @@ NOUNS = {
     "suppliers": suppliers.suppliers,
     "batches": batches.batches,
     "orders": orders.orders,
+    "todo": todo.todo,
     "bulk": bulk.bulk,
     "buyers": buyers.buyers,
     "notifications": notifications.notifications,

@@ -37,7 +37,7 @@ class BuyerRecords:
             units=[unit_of(item) for item in items if _kind(item) == "U"],
             notes=[_note(item) for item in items if _kind(item) == "L"],
             messages=[_message(item) for item in items if _kind(item) == "N"],
-            reasons=[item["sk"]["S"] for item in items if _kind(item) == "F" and _worded(item)],
+            reasons=[item["sk"]["S"] for item in items if _kind(item) in ("F", "T") and _worded(item)],
             contact=self.contacts.open(key.tenant, sealed, key.order) if sealed else {},
         )
 
@@ -93,7 +93,7 @@ def _kind(item: Item) -> str:
 
 
 def _worded(item: Item) -> bool:
-    """Whether a fact holds what somebody at the shop wrote about it."""
+    """Whether a fact, or the mark of a task, holds what somebody wrote about it."""
     return bool(item.get("why", {}).get("S", GONE) != GONE)
 
 

@@ -4,7 +4,7 @@ A long body is kept in parts, because a table takes no item above 400 KB.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -17,6 +17,7 @@ from cardcourier.adapters.tables.records import Record
 from cardcourier.adapters.tables.writes import Put, Table
 from cardcourier.domain.catalogue import Shop
 from cardcourier.domain.kept import Page
+from cardcourier.domain.todo import NOT_UNDERSTOOD, Task, TaskId
 from cardcourier.domain.unread import UnreadNotification
 from cardcourier.errors import NotFound
 
@@ -86,6 +87,29 @@ class UnreadTable:
             raise NotFound("not_found", "There is no such notification, or its 90 days are over.")
         record: UnreadRecord = UnreadRecord.from_raw_data(item)
         return record
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadTasks:
+    """That somebody has to look at them."""
+
+    kept: UnreadTable
+
+    def tasks(self, tenant: str) -> Iterator[Task]:
+        after: str | None = None
+        while True:
+            page = self.kept.page(tenant, after)
+            for found in page.items:
+                ref = f"{found.shop}/{found.id}"
+                yield Task(
+                    id=TaskId(NOT_UNDERSTOOD, "", "", ref),
+                    since=found.at,
+                    about=found.shop,
+                    detail=found.reason,
+                    place=f"{found.at:013d}#{NOT_UNDERSTOOD}#{ref}",
+                )
+            if (after := page.next) is None:
+                return
 
 
 def _notification(record: UnreadRecord) -> UnreadNotification:

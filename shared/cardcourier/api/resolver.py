@@ -38,6 +38,7 @@ from cardcourier.api import (
     stock,
     suppliers,
     templates,
+    todo,
     unread,
     users,
 )
@@ -60,6 +61,7 @@ ROUTES: tuple[Routes, ...] = tuple(
         imports,
         orders,
         notifications,
+        todo,
         templates,
         search,
         bulk,

@@ -195,6 +195,16 @@ def _stock(kind: str, new: Image) -> Change:
     return Change(kind=kind, quantity=whole(new["n"]), sku=new["sku"], batch=new["batch"])
 
 
+def _task(old: Image, new: Image) -> Change:
+    """What a person said to something that waits for one."""
+    kind = "task.assigned"
+    if new.get("settled"):
+        kind = "task.settled"
+    elif whole(new.get("until") or 0) != whole(old.get("until") or 0):
+        kind = "task.snoozed"
+    return Change(kind=kind, before=str(old.get("assignee") or ""), after=str(new.get("assignee") or ""))
+
+
 def _retention(old: Image, _: Image) -> Change | None:
     """What a run of erasure by age had looked at when it ended: so many orders without buyer's data."""
     if not old:
@@ -213,5 +223,6 @@ _KINDS: Mapping[str, Callable[[Image, Image], Change | None]] = {
     "unit": _unit,
     "import": _imported,
     "void": _voided,
+    "task": _task,
     "retention": _retention,
 }

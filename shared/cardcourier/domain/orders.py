@@ -270,7 +270,8 @@ def summarise(header: Header, units: Iterable[Unit]) -> Summary:
     return Summary(_status(header, counts, rooms), counts)
 
 
-def _all_stopped(header: Header) -> bool:
+def everything_stopped(header: Header) -> bool:
+    """Whether every piece of the order must end."""
     return EVERYTHING in header.stops or (
         bool(header.lines) and all(header.line_stopped(line) for line in header.lines)
     )
@@ -292,7 +293,7 @@ def _status(header: Header, counts: Mapping[str, int], rooms: set[Room | None]) 
     if not header.paid:
         return "cancelled" if header.stops else "unpaid"
     if not counts:
-        return "cancelled" if _all_stopped(header) else "received"
+        return "cancelled" if everything_stopped(header) else "received"
     if not live:
         return "refunded" if counts.get(State.REFUNDED) or counts.get(State.RETURNED) else "cancelled"
     if rooms:

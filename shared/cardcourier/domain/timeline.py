@@ -1,8 +1,9 @@
 """What happened to an order, merged from everything that was kept of it, and what deserves a look."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from cardcourier.domain.marks import Mark
 from cardcourier.domain.notification import Notification
 from cardcourier.domain.orders import Header, Unit
 from cardcourier.domain.states import State
@@ -43,13 +44,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderHistory:
-    """Everything that is kept of one order."""
+    """Everything that is kept of one order. `marks` are those of its tasks, by kind and what of the order."""
 
     header: Header
     units: tuple[Unit, ...]
     facts: tuple[KeptFact, ...] = ()
     notes: tuple[Note, ...] = ()
     notifications: tuple[Notification, ...] = ()
+    marks: Mapping[tuple[str, str], Mark] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Protocol
 from cardcourier.domain.changes import Changed
 from cardcourier.domain.journal import JournalLine, lines_of
 from cardcourier.domain.orders import Header, OrderKey, Unit
+from cardcourier.domain.todo import concerns_people
 from cardcourier.domain.views import OrderRow, order_row
 
 
@@ -35,6 +36,12 @@ class Announcements(Protocol):
     ) -> int: ...
 
 
+class Tasks(Protocol):
+    """Lists what of an order waits for a person."""
+
+    def refresh(self, wanted: Iterable[OrderKey]) -> None: ...
+
+
 class Deliveries(Protocol):
     def deliver(self, wanted: Sequence[OrderKey]) -> None: ...
 
@@ -50,6 +57,7 @@ class Projector:
     orders: Orders
     views: Views
     announcements: Announcements
+    tasks: Tasks
     clock: Callable[[], int]
 
     def project(self, changes: Sequence[Changed]) -> int:
@@ -83,6 +91,7 @@ class Projector:
                 if c.newly_allocated and c.after
             ]
         )
+        self.tasks.refresh(list(dict.fromkeys(c.order for c in changes if concerns_people(c))))
         self.announcements.announce(told, found)
 
 

@@ -47,6 +47,7 @@ from cardcourier.wiring.desks import (
     telling_settings,
     tenant_now,
     tenants_desk,
+    todo_desk,
     users_desk,
 )
 from cardcourier.wiring.outside import (
@@ -81,6 +82,7 @@ from cardcourier.wiring.tables import (
     history,
     journal,
     main_table,
+    marks,
     notes,
     notifications,
     orders,
@@ -178,6 +180,7 @@ __all__ = [
     "logger",
     "mailed_links",
     "main_table",
+    "marks",
     "merchants",
     "metrics",
     "notes",
@@ -231,6 +234,7 @@ __all__ = [
     "telling_settings",
     "tenant_now",
     "tenants_desk",
+    "todo_desk",
     "tokens",
     "undoer",
     "unread",

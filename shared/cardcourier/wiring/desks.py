@@ -18,6 +18,7 @@ from cardcourier.wiring.secrets import (
     key_ring,
     links,
     shop_secrets,
+    unread,
 )
 from cardcourier.wiring.tables import (
     catalogue_table,
@@ -25,12 +26,14 @@ from cardcourier.wiring.tables import (
     endpoints,
     history,
     main_table,
+    marks,
     notes,
     notifications,
     orders,
     outbox,
     pools,
     table,
+    tasks_view,
     tokens,
     views,
     waiting,
@@ -84,6 +87,7 @@ if TYPE_CHECKING:
     from cardcourier.services.retaining import Retention
     from cardcourier.services.running_bulk import BulkRunner
     from cardcourier.services.searching import Finder
+    from cardcourier.services.todo import TodoDesk
 
 
 @cache
@@ -307,6 +311,16 @@ def notifications_desk() -> NotificationsDesk:
     from cardcourier.services.managing.notifications import NotificationsDesk
 
     return NotificationsDesk(notifications(), delivery_queue(), now_ms)
+
+
+@cache
+def todo_desk() -> TodoDesk:
+    from cardcourier.adapters.unread import UnreadTasks
+    from cardcourier.services.managing.people import People
+    from cardcourier.services.todo import TodoDesk
+
+    sources = (UnreadTasks(unread()),)
+    return TodoDesk(history(), tasks_view(), sources, marks(), People(merchants()), now_ms)
 
 
 @cache

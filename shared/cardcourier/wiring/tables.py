@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.orders import OrdersTable
     from cardcourier.adapters.tables.outbox import OutboxTable
     from cardcourier.adapters.tables.pools import PoolsTable
+    from cardcourier.adapters.tables.tasks import MarksTable, TasksView
     from cardcourier.adapters.tables.tokens import TokensTable
     from cardcourier.adapters.tables.views import ViewsTable
     from cardcourier.adapters.tables.waiting import WaitingTable
@@ -76,6 +77,20 @@ def tokens() -> TokensTable:
     from cardcourier.adapters.tables.tokens import TokensTable
 
     return TokensTable(main_table())
+
+
+@cache
+def tasks_view() -> TasksView:
+    from cardcourier.adapters.tables.tasks import TasksView
+
+    return TasksView(table(settings().views_table))
+
+
+@cache
+def marks() -> MarksTable:
+    from cardcourier.adapters.tables.tasks import MarksTable
+
+    return MarksTable(main_table())
 
 
 @cache

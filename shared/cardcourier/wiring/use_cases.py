@@ -35,6 +35,7 @@ from cardcourier.wiring.tables import (
     outbox,
     pools,
     table,
+    tasks_view,
     tokens,
     views,
     waiting,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from cardcourier.services.sealing import Sealed
     from cardcourier.services.sending_events import EventSender
     from cardcourier.services.sweeping import Sweeper
+    from cardcourier.services.todo import TaskLister
     from cardcourier.services.undoing import Undoer
     from cardcourier.services.watching import Watch
 
@@ -154,7 +156,14 @@ def sweeper() -> Sweeper:
 def projector() -> Projector:
     from cardcourier.services.following import Projector
 
-    return Projector(journal(), orders(), views(), announcer(), now_ms)
+    return Projector(journal(), orders(), views(), announcer(), task_lister(), now_ms)
+
+
+@cache
+def task_lister() -> TaskLister:
+    from cardcourier.services.todo import TaskLister
+
+    return TaskLister(history(), tasks_view())
 
 
 @cache

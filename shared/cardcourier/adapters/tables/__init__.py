@@ -15,6 +15,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     notification     as the header               N#<occasion>.<channel>  due: D#NOTE#<00..31> until the next
                                                                          try; W#NOTE#<t> once it failed,
                                                                          until somebody looked
+    mark of a task   as the header               T#<kind>#<what>         -
     token            R#<sha256(token)>           R                       -
     pick-up code     R#<hmac(code)>              O#<t>#<shop>#<order>    -
     tries, limits    R#…                         TRIES                   - (time to live)
@@ -41,6 +42,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     API key, list    C#<t>                       AK#<id>                 -
     user, list       C#<t>                       USER#<id>               -
     imported file    C#<t>                       FILE#<sha256>           -
+    mark, no order   C#<t>                       TASK#<kind>#<what>      - (time to live)
     unread notice    C#<t>                       UNREAD#<shop>#<hash>    - (time to live)
     idempotency      C#<t>                       IDEM#<hash>             - (time to live)
     request, trail   E#<t>#<yyyymm>              <at>#<rid>              - (time to live)
@@ -60,6 +62,7 @@ vault     V#<t>#<card> → ciphertext
 journal   J#<t>#<day>#<lane> / <at>#<item>#<ver>; LATE#<t>; SEAL#<t>
 views     A#<t>#<day>#<lane> / <at>#<shop>#<order> (order rows); K#<t>#<hmac> (search and
           counts, `domain/contact_keys.py`); 4#<t>#<last 4>
+          T#<t>#<lane> / <listed at>#<shop>#<order>#<kind>#<what> (tasks, for the to-do list)
           B#<t>#<batch> / D#<card>, I#<card> (handed over, invalid); Q#<t>#<sku> / SOLD (last sale)
 
 A unit that waits is sorted by payment time in its room, so the oldest payment is served first. The

@@ -8,7 +8,9 @@ from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.notes import NoteRecord
 from cardcourier.adapters.tables.notifications import notification_of
 from cardcourier.adapters.tables.records import FactRecord, Record, UnitRecord, header_of, unit_of
+from cardcourier.adapters.tables.tasks import named_mark
 from cardcourier.adapters.tables.writes import Item, Table
+from cardcourier.domain.marks import Mark
 from cardcourier.domain.notification import Notification
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.timeline import KeptFact, Note, OrderHistory
@@ -23,12 +25,13 @@ class HistoryTable:
     table: Table
 
     def read(self, key: OrderKey) -> OrderHistory | None:
-        """Header, units, facts, notes and notifications; None when nothing was ever heard of the order."""
+        """Everything that is kept of an order; None when nothing was ever heard of it."""
         header: Header | None = None
         units: list[Unit] = []
         facts: list[KeptFact] = []
         notes: list[Note] = []
         told: list[Notification] = []
+        marks: list[tuple[tuple[str, str], Mark]] = []
         for item in self.table.query(Record.pk == keys.order_pk(key), ConsistentRead=True):
             match item["sk"]["S"][0]:
                 case "H":
@@ -41,6 +44,8 @@ class HistoryTable:
                     notes.append(_note(item))
                 case "N":
                     told.append(notification_of(item))
+                case "T":
+                    marks.append(named_mark(item))
         if header is None:
             return None
         return OrderHistory(
@@ -49,6 +54,7 @@ class HistoryTable:
             facts=tuple(facts),
             notes=tuple(notes),
             notifications=tuple(sorted(told, key=lambda note: note.created_at)),
+            marks=dict(marks),
         )
 
     def orders_of_card(self, tenant: str, card: str, most: int) -> list[OrderKey]:

@@ -7,6 +7,7 @@ from cardcourier.domain.cards import base_of, is_content
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.outbox import LANES, MessageKey
 from cardcourier.domain.states import Room
+from cardcourier.domain.todo import TaskId
 
 TIMER_PARTS = 32
 ROOM_PARTS = 16
@@ -38,6 +39,18 @@ def fact(key: OrderKey, kind: str, fact_id: str) -> Key:
 
 def notification(key: OrderKey, note_id: str) -> Key:
     return order_pk(key), f"N#{note_id}"
+
+
+def mark(tenant: str, task: TaskId) -> Key:
+    """What people said to a task: with its order, or with its tenant where it is of none."""
+    key = task.order_of(tenant)
+    if key is None:
+        return catalogue(tenant), f"TASK#{task.kind}#{task.ref}"
+    return order_pk(key), f"T#{task.kind}#{task.ref}"
+
+
+def tasks(tenant: str, lane: int) -> str:
+    return f"T#{tenant}#{lane}"
 
 
 def unnoticed(tenant: str) -> str:
