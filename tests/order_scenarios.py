@@ -66,6 +66,30 @@ def refund_of_the_second(world):
     world.stop(KEY, named=("l1/2",))
 
 
+def refund_by_amount(world):
+    world.give_back(50)
+
+
+def refund_of_a_price(world):
+    world.give_back(100, pieces=(("l1", 1),))
+
+
+def answer_nothing(world):
+    world.answer(KEY)
+
+
+def answer_the_second(world):
+    world.answer(KEY, named=("l1/2",))
+
+
+def chargeback(world):
+    world.charge_back(KEY)
+
+
+def dispute_lost(world):
+    world.decide("lost", KEY)
+
+
 def reveal(world):
     world.show(KEY)
 
@@ -398,6 +422,19 @@ scenario(two_allocated, delivery, full_refund, a_pass)
 scenario(two_allocated, not_ours, a_pass)
 scenario(two_allocated, mapped_to_bundle, a_pass)
 scenario(three_of_three, refund_of_one, a_pass, refund_of_one, a_pass)
+scenario(one_of_two_cards, refund_by_amount, a_pass)
+scenario(one_of_two_cards, refund_by_amount, a_pass, answer_nothing, a_pass)
+scenario(one_that_waits, refund_by_amount, a_pass, import_of_two, the_back_room)
+scenario(two_but_one_card, refund_by_amount, a_pass, import_of_two, the_back_room)
+scenario(two_but_one_card, a_pass, refund_by_amount, a_pass, answer_the_second, a_pass)
+scenario(two_but_one_card, a_pass, refund_by_amount, a_pass, import_of_two, answer_nothing, a_pass)
+scenario(two_of_two_cards, refund_of_a_price, a_pass)
+scenario(two_allocated, reveal, refund_of_a_price, a_pass, refund_by_amount, a_pass)
+scenario(presale_waiting, refund_by_amount, a_pass, release, a_pass)
+scenario(unmapped_waiting, refund_by_amount, mapped, a_pass, answer_nothing, a_pass)
+scenario(two_allocated, reveal, chargeback, a_pass)
+scenario(two_allocated, reveal, chargeback, a_pass, dispute_lost, a_pass)
+scenario(two_of_two_cards, chargeback, reveal, a_pass, dispute_lost, a_pass)
 scenario(presale, a_pass)
 scenario(presale, release, a_pass)
 scenario(presale, full_refund, a_pass)

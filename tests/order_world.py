@@ -15,7 +15,8 @@ from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
 from cardcourier.domain.gates import Gate as SalesGate
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Owed, Unit, slots
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost
-from cardcourier.domain.states import DRIVEN, HANDED_OVER, Room, State
+from cardcourier.domain.refunds import Answer, Told
+from cardcourier.domain.states import DRIVEN, HANDED_OVER, HOLDS_CARD, KEEPS_CARD, Room, State
 from cardcourier.domain.stock import Marker
 from cardcourier.domain.waiting import STALE
 from cardcourier.errors import Unavailable
@@ -50,7 +51,7 @@ class MemoryStore:
 
     def __init__(self):
         self.headers, self.by_name, self.facts = {}, {}, set()
-        self.pool, self.burnt_cards, self.rooms = {}, [], {}
+        self.pool, self.burnt_cards, self.rooms, self.money = {}, [], {}, {}
 
     def dump(self):
         return Dump(
@@ -90,14 +91,53 @@ class MemoryStore:
         self.facts.add((fact.key, fact.kind, fact.id))
         header = self.headers.get(fact.key) or Header(key=fact.key, ver=0)
         owed = header.owed + tuple(Owed(line, pieces, fact.id) for line, pieces in fact.owed)
-        self._work(header, actor, stops=header.stops | fact.stops, owed=owed)
+        disputed = header.disputed or fact.disputed
+        self._work(header, actor, stops=header.stops | fact.stops, owed=owed, disputed=disputed)
         return True
 
-    def choose(self, header, stops, actor):
+    # -- money given back -----------------------------------------------------------------------
+
+    def told(self, key):
+        return list(self.money.get(key, ()))
+
+    def ask(self, fact, actor):
+        if (fact.key, fact.kind, fact.id) in self.facts:
+            return False
+        self.facts.add((fact.key, fact.kind, fact.id))
+        self.money.setdefault(fact.key, []).append(Told(fact.kind, fact.id, fact.amount, fact.currency))
+        header = self.headers.get(fact.key) or Header(key=fact.key, ver=0)
+        self._work(header, actor, asked=(*header.asked, fact.name))
+        return True
+
+    def answer(self, header, name, ends, actor):
         now = self.headers[header.key]
         if now.ver != header.ver:
             return False
-        self._work(now, actor, stops=now.stops | stops, owed=())
+        owed = now.owed + tuple(Owed(line, pieces, name) for line, pieces in ends.owed)
+        asked = tuple(one for one in now.asked if one != name)
+        self._work(now, actor, asked=asked, stops=now.stops | ends.stops, owed=owed)
+        return True
+
+    def dispute(self, seen, unit, actor):
+        old = self.by_name[self._place(unit)]
+        if old.state not in HOLDS_CARD or old.card != seen.card or not old.exposed:
+            return Lost(old)
+        self.by_name[self._place(unit)] = replace(unit, ver=old.ver + 1)
+        return unit
+
+    def lose(self, seen, unit, actor):
+        old = self.by_name[self._place(unit)]
+        if old.state is not State.DISPUTED or old.card != seen.card:
+            return Lost(old)
+        self.burnt_cards.append(old.card)
+        self.by_name[self._place(unit)] = replace(unit, ver=old.ver + 1)
+        return unit
+
+    def choose(self, header, stops, actor, credit):
+        now = self.headers[header.key]
+        if now.ver != header.ver:
+            return False
+        self._work(now, actor, stops=now.stops | stops, owed=(), credit=credit)
         return True
 
     def approve(self, key, actor):
@@ -315,7 +355,7 @@ class Killed(Exception):
     """The worker stopped for ever."""
 
 
-READS = frozenset({"header", "unit", "units", "room"})
+READS = frozenset({"header", "unit", "units", "room", "told"})
 OF_READS = ("before", "after", "refused", "killed")
 OF_WRITES = (*OF_READS, "lost", "late", "repeated", "killed after", "killed late")
 
@@ -422,6 +462,7 @@ class World:
     in_flight: list = field(default_factory=list)
     refunds: dict = field(default_factory=dict)
     restocks: list = field(default_factory=list)
+    held: dict = field(default_factory=dict)
     may_ignore: bool = False
     watching: bool = True
     skew: int = 0
@@ -518,6 +559,32 @@ class World:
             self.actor("webhook"),
         )
 
+    def give_back(self, amount, key=KEY, *, pieces=()):
+        """Money alone; `pieces` are those that it can only mean."""
+        number = self.refunds.setdefault(key, [])
+        number.append(pieces or (("", 0),))
+        fact = Fact(key=key, kind="refund", id=f"f{len(number)}", at=self.now, amount=amount, currency="CNY")
+        self.store.ask(fact, self.actor("webhook"))
+
+    def answer(self, key=KEY, *, named=()):
+        """A person says which pieces end for the first refund by amount that is asked about."""
+        header = self.store.header(key)
+        number = self.refunds[key]
+        number.append(tuple((name.partition("/")[0], 1) for name in named) or (("", 0),))
+        self.held.pop(key, None)
+        self.store.answer(header, header.asked[0], Answer(stops=frozenset(named)), self.actor("owner"))
+
+    def charge_back(self, key=KEY):
+        """A chargeback that is disputed."""
+        number = self.refunds.setdefault(key, [])
+        number.append(())
+        fact = Fact(key=key, kind="chargeback", id=f"c{len(number)}", at=self.now, stops=ALL, disputed=True)
+        self.store.record_stop(fact, self.actor("webhook"))
+
+    def decide(self, outcome, key=KEY):
+        header = self.store.header(key)
+        self.store._work(header, self.actor("webhook"), outcome=outcome)
+
     def approve(self, key=KEY):
         self.store.approve(key, self.actor("owner"))
 
@@ -556,7 +623,7 @@ class World:
             return self.clock() + skew
 
         picker = Picker(self.store, Random(self.seed), clock, sleep=lambda seconds: None)
-        return Allocator(store, view, picker, Restocks(self.restocks), clock)
+        return Allocator(store, view, picker, Restocks(self.restocks), clock, refunds=store)
 
     def pool(self, sku):
         return pool_of(self.catalogue.products[sku])
@@ -574,13 +641,23 @@ class World:
         self.check()
         if name == "clear_timer" and answer:
             self._check_nothing_undone(arguments[0])
+            self._remember_the_held(arguments[0])
+        if name == "answer" and answer:
+            self.held.pop(arguments[0].key, None)
         if name in ("allocate_new", "allocate_waiting") and isinstance(answer, Unit):
             release_at = view.products[answer.sku].release_at
             assert release_at is None or release_at <= self.now, "allocated before its release"
             product = view.products[answer.sku]
             assert closed_for(view, TENANT, MAIN.id, product) is None, "allocated behind a closed gate"
             header = self.store.header(answer.key)
+            had_cards = self.held.get(answer.key, {answer.name})
+            assert answer.name in had_cards, "allocated while a person is asked what ends"
             assert header.approved or header.amount == header.total, "allocated while it is held"
+
+    def _remember_the_held(self, key):
+        """A pass is over while a person is asked what ends: until they answer only these hold cards."""
+        if self.store.header(key).asked:
+            self.held[key] = {unit.name for unit in self.store.units(key) if not unit.waiting}
 
     def check(self):
         """True at every moment: one home for each card, and nothing taken for what has ended."""
@@ -594,7 +671,7 @@ class World:
         assert sorted(homes) == sorted(self.cards.items()), "every card has one home, under its own product"
         assert not self.shown & {marker.card for _, marker in dump.markers}, "a shown card can be sold again"
         for unit in dump.units:
-            assert bool(unit.card) == unit.holds_card, unit
+            assert bool(unit.card) == (unit.state in KEEPS_CARD), unit
             assert not unit.holds_card or dump.headers[unit.key].paid, "allocated unpaid"
             finished = (unit.key, unit.line, unit.piece) in self.finished
             assert not (finished and unit.holds_card), "allocated after the refund was complete"
@@ -611,7 +688,7 @@ class World:
             stopped = header.stopped(unit.line, unit.piece)
             if stopped and unit.ended:
                 self.finished.add((key, unit.line, unit.piece))
-            assert unit.ended or not stopped or self._stands_for_a_line(unit), f"{unit} is stopped"
+            assert header.settled(unit) or not stopped or self._stands_for_a_line(unit), f"{unit} is stopped"
             own = unit.due is not None and not unit.waiting
             assert unit.ended or unit.waiting or own or unit.state in HANDED_OVER, f"{unit} is forgotten"
             if unit.waiting and unit.room in DRIVEN:
@@ -711,7 +788,7 @@ class World:
             return
         for unit in mine:
             if unit.piece in stopped and not self._stands_for_a_line(unit):
-                assert unit.ended, f"{unit} was refunded"
+                assert header.settled(unit), f"{unit} was refunded"
             elif unit.waiting:
                 self._check_waits_rightly(header, line, unit, dump)
             else:
@@ -727,6 +804,7 @@ class World:
         reasons = {
             Room.MAP: not self.catalogue.listings("", "", line.item, line.variant),
             Room.AMOUNT: not header.approved,
+            Room.REFUND: bool(header.asked),
             Room.PRE: closed and gate is None,
             Room.BACK: (closed or sold_out) and gate is None,
             Room.PAUSE: gate is not None and gate.ref == unit.ref,

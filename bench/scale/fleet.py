@@ -58,11 +58,20 @@ class Fleet:
         stock, catalogue = Stock(self.db, client, self.store), Shelved(self.store)
         orders, asked = Orders(self.db, client, self.store), Asked(client, self.send)
         allocator = Allocator(
-            orders, catalogue, self.picker(stock, random, clock, self.db.timeline.sleep_seconds), asked, clock
+            orders,
+            catalogue,
+            self.picker(stock, random, clock, self.db.timeline.sleep_seconds),
+            asked,
+            clock,
+            refunds=NoRefunds(),
         )
         waiting = Waiting(self.db, client, self.store)
         drainer = Drainer(allocator, waiting, orders, stock, catalogue, asked, clock)
         return Passes(orders, orders, allocator, drainer)
+
+
+class NoRefunds:
+    """Nobody is given anything back in a sale."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from random import Random, SystemRandom
 
 from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.pools import PoolsTable
+from cardcourier.adapters.tables.refunds import RefundsTable
 from cardcourier.adapters.tables.writes import Table
 from cardcourier.clock import now_ms
 from cardcourier.domain.catalogue import Product
@@ -37,7 +38,8 @@ class Worker:
             MAIN, {"A": Product(tenant=TENANT, sku="A", name="A", shards=shards)}, {"a": [("A", 1)]}
         )
         picker = Picker(PoolsTable(tables), SystemRandom(), now_ms)
-        self.allocator = Allocator(self.orders, catalogue, picker, Restocks([]), now_ms)
+        refunds = RefundsTable(tables)
+        self.allocator = Allocator(self.orders, catalogue, picker, Restocks([]), now_ms, refunds)
 
     def actor(self, key: OrderKey) -> Actor:
         return Actor(self.name, now_ms(), f"{self.name}-{key.order}")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from cardcourier.adapters.tables.refunds import RefundsTable
 from cardcourier.adapters.tables.stock_entry import StockEntryTable
 from cardcourier.adapters.tables.stock_exit import StockExitTable
 from cardcourier.adapters.tables.writes import Table
@@ -88,6 +89,7 @@ class Ground(EngineStore):
         super().__init__(main)
         self.vault = vault
         self.entry, self.exit = StockEntryTable(main, vault), StockExitTable(main)
+        self.refunds = RefundsTable(main)
 
     def through(self, other):
         """The same tables through another client."""

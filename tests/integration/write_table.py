@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cardcourier.domain.cards import Card
+from cardcourier.domain.facts import Fact
 from cardcourier.domain.imports import NewCard, SharedCard
 from cardcourier.domain.orders import Unit
 from cardcourier.domain.protocol import Actor
+from cardcourier.domain.refunds import Answer
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.waiting import Timer
 from tests.integration.write_ground import (
@@ -25,6 +27,12 @@ from tests.integration.write_ground import (
 )
 
 BATCH_KEY = b"k" * 32
+BY_AMOUNT = {"stops": frozenset()}
+"""A refund that names no pieces."""
+
+ONE_ENDS = Answer(stops=frozenset({"l1/2"}))
+CANCEL = Fact(key=KEY, kind="cancel", id="api-1", at=NOON, stops=frozenset({"l1/2"}))
+LOST_DISPUTE = Fact(key=KEY, kind="lost", id="d1", at=NOON)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,18 @@ def owed_one(ground):
     ground.paid()
     ground.record_stop(refund(owed=(("l1", 1),)), YOU)
     return ground.header(KEY)
+
+
+def asked(ground):
+    ground.paid()
+    ground.refunds.ask(refund(**BY_AMOUNT), YOU)
+    return ground.header(KEY)
+
+
+def disputed(ground):
+    seen = ground.shown()
+    ground.refunds.dispute(seen, kept(seen), Actor("pass", NOON, "r0"))
+    return ground.unit(KEY, "l1", 1)
 
 
 def waits_with_stock(ground):
@@ -157,6 +177,11 @@ def show(ground, seen, actor, _=1):
     return ground.expose(seen, replace(seen, state=State.REVEALED, views=1, viewers=("v",)), actor)
 
 
+def kept(unit):
+    """The unit in a dispute: it keeps the card that was shown."""
+    return replace(unit, state=State.DISPUTED, why="charged back", due=None)
+
+
 def push(ground, seen, actor, _=1):
     return ground.index.push(seen, NOON + 900_000) is not None
 
@@ -218,6 +243,13 @@ WRITES = [
     Write("W21", two_on_sale, lambda g, m, a, n=1: g.exit.void(POOL, m, a), parts=4),
     Write("W22", nothing, enter_shared, parts=4),
     Write("W23", nothing, enter_uses, parts=3),
+    Write("W32", paid, lambda g, _, a, n=1: g.refunds.ask(refund(**BY_AMOUNT), a), parts=2),
+    Write("W32 unknown order", nothing, lambda g, _, a, n=1: g.refunds.ask(refund(**BY_AMOUNT), a), parts=2),
+    Write("W33", asked, lambda g, h, a, n=1: g.refunds.answer(h, "refund/f1", ONE_ENDS, a)),
+    Write("W34", paid, lambda g, h, a, n=1: g.refunds.cancel_pieces(h, CANCEL, {"l1": 1}, a), parts=2),
+    Write("W35", shown, lambda g, s, a, n=1: g.refunds.dispute(s, kept(s), a)),
+    Write("W36", paid, lambda g, _, a, n=1: g.refunds.decide(LOST_DISPUTE, "lost", a), parts=2),
+    Write("W37", disputed, lambda g, s, a, n=1: g.refunds.lose(s, gone(s, State.REFUNDED), a), parts=2),
     Write("view_again", shown, lambda g, s, a, n=1: g.view_again(s, replace(s, views=s.views + 1), a)),
     Write("reopen", shown, reopen),
     Write("raise_seq", paid, lambda g, h, a, n=1: g.raise_seq(KEY, h.seq, a)),

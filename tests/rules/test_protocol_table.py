@@ -50,7 +50,9 @@ def test_no_function_is_named_twice():
     assert len(NAMED) == len(set(NAMED))
 
 
-@pytest.mark.parametrize("module", ["adapters/tables/orders.py", "adapters/tables/waiting.py"])
+@pytest.mark.parametrize(
+    "module", ["adapters/tables/orders.py", "adapters/tables/waiting.py", "adapters/tables/refunds.py"]
+)
 def test_every_public_write_is_named(module):
     public = {name for name in writers(module) if not name.startswith("_")}
     assert public == {name for named, name in NAMED if named == module}

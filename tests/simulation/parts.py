@@ -27,6 +27,7 @@ from cardcourier.adapters.tables.notifications import NotificationsTable
 from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.outbox import OutboxTable
 from cardcourier.adapters.tables.pools import PoolsTable
+from cardcourier.adapters.tables.refunds import RefundsTable
 from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
 from cardcourier.adapters.tables.stock_exit import StockExitTable
 from cardcourier.adapters.tables.tasks import TasksView
@@ -139,6 +140,10 @@ class Parts:
     @cached_property
     def orders(self):
         return OrdersTable(self.main)
+
+    @cached_property
+    def refunds(self):
+        return RefundsTable(self.main)
 
     @cached_property
     def pools(self):
@@ -280,6 +285,7 @@ class Parts:
             shops=self.catalogue,
             secrets=self.shop_secrets,
             facts=self.orders,
+            refunds=self.refunds,
             passes=self.orders_queue,
             contacts=self.contacts,
             digests=self.fingerprints,
@@ -293,7 +299,9 @@ class Parts:
 
     @cached_property
     def allocator(self):
-        return Allocator(self.orders, self.catalogue, self.picker, self.orders_queue, self.clock)
+        return Allocator(
+            self.orders, self.catalogue, self.picker, self.orders_queue, self.clock, self.refunds
+        )
 
     @cached_property
     def drainer(self):
@@ -370,6 +378,7 @@ class Parts:
     def order_actions(self):
         return OrderActions(
             orders=self.orders,
+            refunds=self.refunds,
             passes=self.orders_queue,
             notes=self.notes,
             limits=self.tokens,

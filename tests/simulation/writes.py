@@ -29,6 +29,12 @@ WRITES = {
     ("stock_exit", "void"): "W21",
     ("stock_entry", "put_shared"): "W22",
     ("stock_entry", "put_uses"): "W23",
+    ("refunds", "ask"): "W32",
+    ("refunds", "answer"): "W33",
+    ("refunds", "cancel_pieces"): "W34",
+    ("refunds", "dispute"): "W35",
+    ("refunds", "decide"): "W36",
+    ("refunds", "lose"): "W37",
 }
 BESIDE = {
     ("orders", "view_again"): "view again",

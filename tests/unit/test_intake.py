@@ -4,10 +4,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from cardcourier.domain.catalogue import Shop
+from cardcourier.domain.catalogue import Shop, Tenant
 from cardcourier.domain.contact_keys import Named
+from cardcourier.domain.disputes import BURN, DISPUTE
 from cardcourier.domain.order_events import (
     Contact,
+    DisputeDecided,
     Ignored,
     Line,
     NotUnderstood,
@@ -50,6 +52,7 @@ class World:
     events: list = field(default_factory=list)
     verified: list = field(default_factory=list)
     queue_away: bool = False
+    policy: str = BURN
 
     # -- the channel
 
@@ -83,6 +86,17 @@ class World:
         self.events.append(("stop", fact))
         return fact.id not in self.known_facts
 
+    def find_tenant(self, tenant):
+        return Tenant(id=tenant, name="Acme", chargebacks=self.policy)
+
+    def ask(self, fact, actor):
+        self.events.append(("question", fact))
+        return fact.id not in self.known_facts
+
+    def decide(self, fact, outcome, actor):
+        self.events.append((outcome, fact))
+        return fact.id not in self.known_facts
+
     def order(self, key):
         if self.queue_away:
             raise Unavailable("queue_unavailable", "away")
@@ -98,7 +112,7 @@ class World:
         self.events.append(("kept", event_id, reason, body))
 
     def receive(self, *, channel="own", shop="main", body=b"{}"):
-        intake = Intake({"own": self, "other": self}, *[self] * 7, lambda: NOW)
+        intake = Intake({"own": self, "other": self}, *[self] * 8, lambda: NOW)
         return intake.receive(channel, shop, {}, body, "rid")
 
     def names(self):
@@ -221,10 +235,35 @@ def test_pieces_are_owed_until_a_pass_chooses_them():
     assert (fact.stops, fact.owed) == (frozenset(), (("1", 2),))
 
 
-def test_money_alone_ends_nothing():
+def test_money_alone_asks_what_ends_and_for_a_pass():
     world = World(says=(replace(STOPPED, everything=False, amount=500, currency="CNY"),))
     assert world.receive() == Received("acme", 1)
+    assert world.names() == ["question", "asked"]
+
+
+def test_a_refund_of_no_money_yet_is_a_fact_alone():
+    world = World(says=(replace(STOPPED, everything=False, amount=0, currency="CNY"),))
+    assert world.receive() == Received("acme", 1)
     assert world.names() == ["fact"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy", "disputed"),
+    [("chargeback", BURN, False), ("chargeback", DISPUTE, True), ("refund", DISPUTE, False)],
+)
+def test_a_chargeback_is_disputed_where_that_is_the_policy(kind, policy, disputed):
+    world = World(says=(replace(STOPPED, kind=kind),), policy=policy)
+    world.receive()
+    assert world.one("stop").disputed is disputed
+
+
+def test_the_outcome_of_a_dispute_is_a_fact_and_asks_for_a_pass():
+    decided = DisputeDecided(order="1001", outcome="won", fact_id="d-1", at=NOW, amount=500, currency="CNY")
+    world = World(says=(decided, decided), known_facts=set())
+    assert world.receive() == Received("acme", 2)
+    assert world.names() == ["won", "asked", "won", "asked"]
+    fact = world.events[0][1]
+    assert (fact.kind, fact.id, fact.amount, fact.currency) == ("won", "d-1", 500, "CNY")
 
 
 # -- the rest -------------------------------------------------------------------------------------------

@@ -178,6 +178,8 @@ STATUSES = {
     "received",
     "held_mapping",
     "held_amount",
+    "held_refund",
+    "disputed",
     "held_risk",
     "presale",
     "no_stock",
@@ -218,6 +220,8 @@ def test_every_order_has_a_status_that_fits_its_units(states, paid, stopped):
         ([State.CANCELLED, State.DELIVERED], "delivered"),
         ([State.CANCELLED, State.RETURNED], "refunded"),
         ([State.CANCELLED], "cancelled"),
+        ([State.RETURNED, State.DISPUTED], "disputed"),
+        ([State.DISPUTED, State.DELIVERED], "delivered"),
     ],
 )
 def test_the_worst_that_wants_attention_is_the_status(states, status):
@@ -240,9 +244,10 @@ def test_each_state_is_of_one_kind_and_leads_where_it_may():
     assert set(State) == set().union(*kinds)
     assert sum(map(len, kinds)) == len(State)
     assert set(EDGES) == set(State)
-    assert all(not EDGES[state] for state in ENDED)
+    assert all(not EDGES[state] for state in ENDED - {State.DISPUTED})
+    assert EDGES[State.DISPUTED] == {State.REFUNDED}
     assert HANDED_OVER <= HOLDS_CARD
-    assert not DRIVEN & {Room.AMOUNT, Room.RISK}
+    assert not DRIVEN & {Room.AMOUNT, Room.RISK, Room.REFUND}
 
 
 def test_a_shown_card_never_returns():

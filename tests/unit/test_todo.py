@@ -100,6 +100,22 @@ def test_money_that_was_not_given_back_after_a_cancel_is_owed():
     assert kinds(unit(state=State.REVEALED, room=None), header=gone, facts=(cancelled,)) == []
 
 
+def test_a_refund_by_amount_is_asked_about_until_it_is_answered():
+    facts = (money("refund", 70), money("refund", 9, "g"))
+    [task] = tasks_of(history(header=replace(HEADER, asked=("refund/f",)), facts=facts))
+    assert (task.id.kind, task.id.ref, task.amount) == ("refund_asked", "refund/f", 70)
+    assert kinds(facts=facts) == []
+
+
+def test_a_dispute_waits_for_its_outcome_while_a_card_is_kept():
+    header = replace(HEADER, stops=frozenset({"*"}), disputed=True)
+    told, kept = money("chargeback", 5_000), unit(state=State.DISPUTED, room=None)
+    [task] = tasks_of(history(kept, header=header, facts=(told,)))
+    assert (task.id.kind, task.amount, task.since) == ("disputed", 5_000, 9_000)
+    assert kinds(unit(state=State.RETURNED, room=None), header=header, facts=(told,)) == []
+    assert kinds(kept, header=replace(header, outcome="won"), facts=(told,)) == []
+
+
 def test_a_buyer_who_could_not_be_told_is_a_task_until_somebody_noticed():
     sent = Notification(
         key=KEY, id="1.0001.0.mail", kind="delivered", channel="mail", about=(), status=Status.REFUSED

@@ -14,6 +14,7 @@ from cardcourier.domain.orders import OrderKey
 RETURNED = "RETURNED"
 REVEALED = "REVEALED"
 REFUNDED = "REFUNDED"
+DISPUTED = "DISPUTED"
 VOIDED = "stock.voided"
 REPLACED = "unit.replaced"
 
@@ -88,7 +89,7 @@ def _take_unit(
         told.shown.add(told.card)
     if line.ver > told.ver:
         told.ver, told.at, told.state, told.card = line.ver, line.at, line.after, line.card or told.card
-    if line.after in (REVEALED, REFUNDED) and line.card:
+    if line.after in (REVEALED, REFUNDED, DISPUTED) and line.card:
         told.shown.add(line.card)
     if not line.card:
         return

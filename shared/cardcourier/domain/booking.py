@@ -3,6 +3,7 @@
     first payment              sale by line at list price, and the rest up to the amount that was paid
     further payment            adjustment
     refund, chargeback         refund
+    dispute won                adjustment
     card handed over or spent  card_cost, once for the first card of a unit
     card replaced              replacement_cost at once, and nothing when it is handed over
     booked card back in stock  cost_recovery
@@ -64,10 +65,17 @@ def _header(old: Image, new: Image) -> Change:
         return Change(
             kind="order.paid", before="unpaid", after="paid", quantity=quantity, legs=_sale_legs(new)
         )
+    if new.get("disputed") and not old.get("disputed"):
+        stopped = _newly_stopped(old, new)
+        return Change(kind="order.disputed", after=",".join(stopped), quantity=len(stopped))
     if stopped := _newly_stopped(old, new):
         return Change(kind="order.stopped", after=",".join(stopped), quantity=len(stopped))
     if new.get("approved") and not old.get("approved"):
         return Change(kind="order.approved", after="approved")
+    if (asked := _question(old, new)) is not None:
+        return asked
+    if new.get("outcome") != old.get("outcome"):
+        return Change(kind="order.dispute_decided", after=str(new["outcome"]))
     return Change(kind="order.changed")
 
 
@@ -80,6 +88,16 @@ def _newly_stopped(old: Image, new: Image) -> list[str]:
         if (debt["line"], debt["fact"]) not in known
     ]
     return sorted(set(new.get("stops") or ()) - set(old.get("stops") or ())) + sorted(owed)
+
+
+def _question(old: Image, new: Image) -> Change | None:
+    """A refund by amount of which a person is asked what it ends, or of which they said that nothing does."""
+    was, now = set(old.get("asked") or ()), set(new.get("asked") or ())
+    if asked := sorted(now - was):
+        return Change(kind="order.asked", after=",".join(asked))
+    if answered := sorted(was - now):
+        return Change(kind="order.answered", before=",".join(answered), after="no piece ends")
+    return None
 
 
 def _sale_legs(header: Image) -> tuple[Leg, ...]:
@@ -123,6 +141,8 @@ _FACTS = {
     "refund": ("order.refunded", LegKind.REFUND, -1, ""),
     "cancel": ("order.cancelled", None, 0, ""),
     "chargeback": ("order.charged_back", LegKind.REFUND, -1, "chargeback"),
+    "won": ("order.dispute_won", LegKind.ADJUSTMENT, 1, "dispute won"),
+    "lost": ("order.dispute_lost", None, 0, "dispute lost"),
 }
 
 
@@ -158,7 +178,7 @@ def _replaced(old: Image, new: Image) -> bool:
 
 def _cost_booked(unit: Image) -> bool:
     """A first card is booked when it is handed over, a replacement when it is taken."""
-    return whole(unit.get("gen") or 0) > 0 or unit.get("st") in {"DELIVERED", "REVEALED"}
+    return whole(unit.get("gen") or 0) > 0 or unit.get("st") in {"DELIVERED", "REVEALED", "DISPUTED"}
 
 
 def _cost_legs(old: Image, new: Image) -> tuple[Leg, ...]:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from cardcourier.domain.disputes import BURN
 from cardcourier.errors import Refused
 
 _SKU = re.compile(r"[^\s#\x00-\x1f\x7f][^#\x00-\x1f\x7f]{0,63}")
@@ -30,7 +31,8 @@ class Tenant:
 
     `paused` is why its sales are closed, since `paused_at` (epoch ms); empty while they are open.
     `contact_days` is how many days after an order its buyer's data are erased; `legal_hold` is why nothing
-    may be erased, empty while it may.
+    may be erased, empty while it may. `chargebacks` says what becomes of a shown card whose payment is
+    charged back: `burn` it, or `dispute` and keep it until that is decided.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Tenant:
     paused_at: int | None = None
     contact_days: int = 730
     legal_hold: str = ""
+    chargebacks: str = BURN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

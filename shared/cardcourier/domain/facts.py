@@ -38,10 +38,13 @@ class FirstPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """A further payment, refund, cancel or chargeback. Its kind and id make it happen once.
+    """A further payment, refund, cancel, chargeback, or the outcome of its dispute.
 
+    Its kind and id make it happen once.
     `stops` are pieces that end (`*` for all), `owed` counts pieces of a line of which any may end.
-    `amount` is positive, in minor units, or None where no money moved.
+    `amount` is positive, in minor units, or None where no money moved. `disputed`: the merchant disputes
+    it, so that cards which were shown are kept until that is decided. `request` is the request for money
+    back that it answers, where the shop says so.
     """
 
     key: OrderKey
@@ -54,6 +57,18 @@ class Fact:
     reason: str = ""
     stops: frozenset[str] = frozenset()
     owed: tuple[tuple[str, int], ...] = ()
+    disputed: bool = False
+    request: str = ""
+
+    @property
+    def name(self) -> str:
+        """`<kind>/<id>`, unique in its order."""
+        return f"{self.kind}/{self.id}"
+
+    @property
+    def asks(self) -> bool:
+        """Whether money was given back and nobody said for which pieces."""
+        return self.kind in TAKEN_BACK and not self.ends_units and bool(self.amount)
 
     @property
     def ends_units(self) -> bool:
@@ -61,3 +76,5 @@ class Fact:
 
 
 ALL = frozenset({EVERYTHING})
+TAKEN_BACK = frozenset({"refund", "chargeback"})
+"""Kinds of facts whose amount went back to the buyer."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
 
+from cardcourier.domain.disputes import LOST, WON, Outcome
 from cardcourier.domain.money import LARGEST, currency_code
 from cardcourier.errors import Refused
 
@@ -155,9 +156,10 @@ class OrderPaid:
 class OrderStopped:
     """Units of an order must end: all (`everything`), some (`pieces`: line id, how many), or none yet.
 
-    None means that only money was told; the amount is a fact of the books and ends no unit by itself.
+    None means that only money was told: unless its amount can mean one thing only, a person says what ends.
     `fact_id` is the platform's id of the cancellation, refund or chargeback: the same fact told again has
-    the same id. `amount` is in minor units of `currency`.
+    the same id. `amount` is in minor units of `currency`. `request` names the request for money back that
+    this is the answer to, where the shop knows it.
     """
 
     order: str
@@ -170,10 +172,12 @@ class OrderStopped:
     pieces: tuple[tuple[str, int], ...] = ()
     payment_id: str | None = None
     reason: str = ""
+    request: str = ""
 
     def __post_init__(self) -> None:
         _key("order id", self.order)
         _key("fact id", self.fact_id)
+        _key("request id", self.request, may_be_empty=True)
         if self.kind not in ("cancel", "refund", "chargeback"):
             raise Refused("bad_event", "kind must be cancel, refund or chargeback")
         _whole("stop time", self.at, _LAST_MOMENT)
@@ -200,6 +204,28 @@ class OrderStopped:
             _whole("quantity of a piece", quantity, MOST_PIECES, least=1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDecided:
+    """A disputed chargeback is decided: `won` brings the `amount` back (minor units), `lost` does not."""
+
+    order: str
+    outcome: Outcome
+    fact_id: str
+    at: int
+    amount: int | None = None
+    currency: str | None = None
+
+    def __post_init__(self) -> None:
+        _key("order id", self.order)
+        _key("fact id", self.fact_id)
+        _whole("decision time", self.at, _LAST_MOMENT)
+        if self.outcome not in (WON, LOST):
+            raise Refused("bad_event", "outcome must be won or lost")
+        if self.amount is not None:
+            _whole("amount", self.amount, LARGEST)
+            _currency(self.currency)
+
+
 @dataclass(frozen=True, slots=True)
 class Ignored:
     """Signed and understood, but nothing to do: a test call, an unpaid order."""
@@ -214,7 +240,7 @@ class NotUnderstood:
     reason: str
 
 
-OrderEvent = OrderPaid | OrderStopped | Ignored | NotUnderstood
+OrderEvent = OrderPaid | OrderStopped | DisputeDecided | Ignored | NotUnderstood
 
 
 def _encoded(character: str) -> str:

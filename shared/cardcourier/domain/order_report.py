@@ -38,7 +38,7 @@ R4_COLUMNS = (
 )
 
 _HANDED_OVER = {"DELIVERED", "REVEALED"}
-_ENDS = {"unit.cancelled", "unit.expired", "unit.returned", "unit.refunded"}
+_ENDS = {"unit.cancelled", "unit.expired", "unit.returned", "unit.refunded", "unit.disputed"}
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class _Line:
             self.delivered -= was_handed_over
         elif line["after"] in _HANDED_OVER and not was_handed_over:
             self.delivered += 1
-        elif kind in _ENDS:
+        elif kind in _ENDS and line["before"] != "DISPUTED":
             self.ended += 1
         if line["sku"]:
             self.products.add(line["sku"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from zlib import crc32
 
+from cardcourier.domain.disputes import LOST, OPEN
 from cardcourier.domain.states import ENDED, HANDED_OVER, HOLDS_CARD, WAITING, Room, State
 
 EVERYTHING = "*"
@@ -56,6 +57,10 @@ class Header:
     """The order itself. Without `paid_at` nothing may be delivered.
 
     `stops` names pieces that must end (`*` or `<line>/<piece>`), `owed` counts those not chosen yet.
+    `asked` names the refunds by amount (`<kind>/<id>`) of which a person has to say what they end. `credit`
+    counts, by line, the pieces that the merchant ended by name and whose refund may yet be told by number.
+    `disputed` says that a chargeback is disputed, `outcome` what came of it: `won` or `lost`. `requests`
+    names the requests for money back whose refund was not told yet.
     `ver` rises with every write that creates work; `due` is the timer, in epoch milliseconds.
     `listed_at` is when we first heard of the order, its place in lists. `kinds` has a letter for each of
     `search` (`domain/contact_keys.py`).
@@ -77,6 +82,11 @@ class Header:
     language: str = ""
     stops: frozenset[str] = frozenset()
     owed: tuple[Owed, ...] = ()
+    asked: tuple[str, ...] = ()
+    credit: Mapping[str, int] = field(default_factory=dict, hash=False)
+    disputed: bool = False
+    outcome: str = ""
+    requests: frozenset[str] = frozenset()
     approved: bool = False
     seq: int = 0
     due: int | None = None
@@ -86,6 +96,15 @@ class Header:
     @property
     def paid(self) -> bool:
         return self.paid_at is not None
+
+    @property
+    def dispute(self) -> str:
+        """`open`, `won` or `lost`; empty where nothing is disputed."""
+        return self.outcome or OPEN if self.disputed else ""
+
+    def settled(self, unit: "Unit") -> bool:
+        """Whether nothing is left to do for a unit that must end."""
+        return unit.ended and not (unit.state is State.DISPUTED and self.outcome == LOST)
 
     def stopped(self, line: str, piece: int) -> bool:
         """Whether this piece must end."""
@@ -279,6 +298,7 @@ def everything_stopped(header: Header) -> bool:
 
 _ROOM_STATUS = {
     Room.MAP: "held_mapping",
+    Room.REFUND: "held_refund",
     Room.AMOUNT: "held_amount",
     Room.RISK: "held_risk",
     Room.PAUSE: "paused",
@@ -294,6 +314,8 @@ def _status(header: Header, counts: Mapping[str, int], rooms: set[Room | None]) 
         return "cancelled" if header.stops else "unpaid"
     if not counts:
         return "cancelled" if everything_stopped(header) else "received"
+    if not live and counts.get(State.DISPUTED):
+        return "disputed"
     if not live:
         return "refunded" if counts.get(State.REFUNDED) or counts.get(State.RETURNED) else "cancelled"
     if rooms:

@@ -29,6 +29,11 @@ TYPES: Mapping[str, str] = {
     "order.payment_added": "a further payment of an order came",
     "order.refunded": "money of an order was given back",
     "order.cancelled": "an order, or a part of it, was cancelled",
+    "order.asked": "money was given back, and a person has to say which pieces end for it",
+    "order.answered": "somebody said that no piece ends for money that was given back",
+    "order.disputed": "a chargeback is disputed: cards that were shown are kept until it is decided",
+    "order.dispute_won": "the bank decided for the merchant",
+    "order.dispute_lost": "the bank decided for the buyer: cards that were kept are burnt",
     "order.charged_back": "a payment was taken back by the buyer's bank",
     DELIVERED: "every card of an order was handed over; again after a replacement",
     "unit.held": "a piece waits for a person; `reason` says why",
@@ -40,6 +45,7 @@ TYPES: Mapping[str, str] = {
     "unit.replaced": "a piece got another card for one that does not work",
     "unit.cancelled": "a piece ended before it had a card",
     "unit.returned": "a piece ended and its card, never shown, is back in stock",
+    "unit.disputed": "a piece ended, its card is kept and shown to nobody while the chargeback is disputed",
     "unit.refunded": "a piece ended and its card, shown before, is burnt",
     UNTOLD: "a message to a buyer will not be tried again by itself",
     IMPORTED: "a file of cards was taken into stock",
@@ -163,6 +169,8 @@ def _of_unit(line: JournalLine, after: Image) -> dict[str, Any]:
 
 
 def _of_order(line: JournalLine, after: Image) -> dict[str, Any]:
+    if "fact" not in after and line.kind != "order.paid":
+        return {"asked": list(after.get("asked") or ()), "stopped": sorted(after.get("stops") or ())}
     if line.kind != "order.paid":
         said: dict[str, Any] = {"fact": {"kind": str(after["fact"]), "id": str(after["id"])}}
         if after.get("amount") is not None:

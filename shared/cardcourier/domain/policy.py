@@ -17,6 +17,13 @@ def order_hold(header: Header, shop: Shop) -> str | None:
     return None
 
 
+def refund_hold(header: Header) -> str | None:
+    """Why nothing more is allocated until a person has said what a refund by amount ends; approval or not."""
+    if not header.asked:
+        return None
+    return f"refund: which pieces end for {', '.join(header.asked)}"
+
+
 def line_hold(header: Header, line: OrderLine, shop: Shop, listings: Iterable[Listing]) -> str | None:
     """Why one line must wait for a person, or None."""
     if header.approved:

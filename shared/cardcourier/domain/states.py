@@ -22,28 +22,39 @@ class State(StrEnum):
     EXPIRED = "EXPIRED"
     RETURNED = "RETURNED"
     REFUNDED = "REFUNDED"
+    DISPUTED = "DISPUTED"
     EXCEPTION = "EXCEPTION"
 
 
 WAITING = frozenset({State.HELD, State.SCHEDULED, State.BACKORDER})
 HOLDS_CARD = frozenset({State.RESERVED, State.ALLOCATED, State.DELIVERED, State.REVEALED})
+KEEPS_CARD = HOLDS_CARD | {State.DISPUTED}
+"""In a dispute the card stays with its unit, and is shown to nobody."""
+
 HANDED_OVER = frozenset({State.DELIVERED, State.REVEALED})
-ENDED = frozenset({State.CANCELLED, State.EXPIRED, State.RETURNED, State.REFUNDED, State.EXCEPTION})
+ENDED = frozenset(
+    {State.CANCELLED, State.EXPIRED, State.RETURNED, State.REFUNDED, State.DISPUTED, State.EXCEPTION}
+)
 
 EDGES: dict[State, frozenset[State]] = {
     State.PENDING: WAITING | {State.RESERVED, State.ALLOCATED, State.CANCELLED},
     State.HELD: frozenset({State.SCHEDULED, State.BACKORDER, State.CANCELLED}),
-    State.SCHEDULED: frozenset({State.SCHEDULED, State.BACKORDER, State.ALLOCATED, State.CANCELLED}),
-    State.BACKORDER: frozenset({State.SCHEDULED, State.ALLOCATED, State.CANCELLED}),
+    State.SCHEDULED: frozenset(
+        {State.SCHEDULED, State.BACKORDER, State.ALLOCATED, State.CANCELLED, State.HELD}
+    ),
+    State.BACKORDER: frozenset({State.SCHEDULED, State.ALLOCATED, State.CANCELLED, State.HELD}),
     State.RESERVED: frozenset({State.ALLOCATED, State.EXPIRED, State.RETURNED}),
     State.ALLOCATED: frozenset({State.DELIVERED, State.REVEALED, State.RETURNED, State.REFUNDED}),
     State.DELIVERED: frozenset({State.REVEALED, State.RETURNED, State.REFUNDED, State.ALLOCATED}),
-    State.REVEALED: frozenset({State.ALLOCATED, State.REFUNDED}),
+    State.REVEALED: frozenset({State.ALLOCATED, State.REFUNDED, State.DISPUTED}),
     **{state: frozenset() for state in ENDED},
+    State.DISPUTED: frozenset({State.REFUNDED}),
 }
 """Every move a unit may make; a replacement leads from a shown card back to ALLOCATED.
 
-SCHEDULED waits for a release or for a closed gate, and changes rooms when another one counts.
+SCHEDULED waits for a release or for a closed gate, and changes rooms when another one counts. What waits is
+HELD while a person is asked what a refund by amount ends. DISPUTED ends a unit like the other ends, and is
+left only when the dispute is lost.
 """
 
 
@@ -56,6 +67,7 @@ class Room(StrEnum):
     RISK = "RISK"
     AMOUNT = "AMOUNT"
     PAUSE = "PAUSE"
+    REFUND = "REFUND"
 
 
 DRIVEN = frozenset({Room.PRE, Room.BACK, Room.MAP, Room.PAUSE})

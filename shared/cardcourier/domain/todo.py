@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from cardcourier.domain.changes import Changed, Image
+from cardcourier.domain.disputes import OPEN
 from cardcourier.domain.marks import UNMARKED, Mark
 from cardcourier.domain.orders import Header, OrderKey, Unit, everything_stopped
 from cardcourier.domain.states import HANDED_OVER, Room, State
@@ -25,12 +26,15 @@ HELD = {
 """What an order waits for in each room that a person empties."""
 
 PAID_AGAIN, MONEY_OWED, NOT_TOLD, NOT_UNDERSTOOD = "paid_again", "money_owed", "not_told", "not_understood"
+ASKED, DISPUTED = "refund_asked", "disputed"
 KINDS: dict[str, str] = {
     "held_amount": "paid in another amount, currency or quantity than agreed: approve or cancel",
     "held_mapping": "nobody said what the shop's item is: map it, or say that it is not ours",
     "held_risk": "the rules stopped it: approve or reject",
     PAID_AGAIN: "a further payment came: pay back what is too much, then say so",
     MONEY_OWED: "everything was cancelled, and the money is still here: pay it back, then say so",
+    ASKED: "money was given back, and nobody knows for which pieces: say which of them end, maybe none",
+    DISPUTED: "a chargeback is disputed and cards are kept for it: say whether it was won or lost",
     NOT_TOLD: "the buyer could not be told: try again, or take it off the list",
     NOT_UNDERSTOOD: "a shop's signed notification could not be read: look at it, then say so",
 }
@@ -96,7 +100,13 @@ class Task:
 
 def tasks_of(history: OrderHistory) -> list[Task]:
     """Everything of an order that waits for a person, each with its mark; what is settled is left out."""
-    tasks = [*_held(history.header, history.units), *_money(history), *_untold(history)]
+    tasks = [
+        *_held(history.header, history.units),
+        *_money(history),
+        *_asked(history),
+        *_disputed(history),
+        *_untold(history),
+    ]
     marked = (replace(task, mark=history.marks.get((task.id.kind, task.id.ref), UNMARKED)) for task in tasks)
     return [task for task in marked if not task.mark.settled]
 
@@ -111,7 +121,8 @@ def _concerns(image: Image) -> bool:
         case "unit":
             return image.get("st") == State.HELD
         case "order":
-            return bool(image.get("stops")) and image.get("paid_at") is not None
+            stopped = bool(image.get("stops")) and image.get("paid_at") is not None
+            return stopped or bool(image.get("asked"))
         case "notification":
             return image.get("noticed") is False
         case "fact" | "task":
@@ -149,6 +160,25 @@ def _money(history: OrderHistory) -> Iterator[Task]:
     if header.paid and everything_stopped(header) and untouched and owed > 0:
         since = max((fact.at for fact in history.facts if fact.kind != PAY), default=header.listed_at)
         yield _task(header, MONEY_OWED, since=since, amount=owed, currency=header.currency)
+
+
+def _asked(history: OrderHistory) -> Iterator[Task]:
+    header = history.header
+    for fact in history.facts:
+        if (name := f"{fact.kind}/{fact.id}") in header.asked:
+            yield _task(
+                header, ASKED, ref=name, since=fact.at, amount=fact.amount, currency=fact.currency or ""
+            )
+
+
+def _disputed(history: OrderHistory) -> Iterator[Task]:
+    header = history.header
+    kept = any(unit.state is State.DISPUTED for unit in history.units)
+    if header.dispute == OPEN and kept:
+        told = [fact for fact in history.facts if fact.kind == CHARGEBACK]
+        since = min((fact.at for fact in told), default=header.listed_at)
+        amount = sum(fact.amount or 0 for fact in told)
+        yield _task(header, DISPUTED, since=since, amount=amount, currency=header.currency)
 
 
 def _given_back(facts: Iterable[KeptFact], paid: int) -> int:

@@ -8,11 +8,14 @@ The header's timer is removed last, and only against the `ver` that the pass beg
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cardcourier.domain.orders import Header, OrderKey, OrderLine, Slot, Unit, choose_stops, slots
+from cardcourier.domain.orders import Header, OrderKey, OrderLine, Slot, Unit, slots
+from cardcourier.domain.policy import refund_hold
 from cardcourier.domain.protocol import Actor, Lost
+from cardcourier.domain.refunds import settle_debts
 from cardcourier.domain.states import State
 from cardcourier.errors import Unavailable
 from cardcourier.services.picking import Picker
+from cardcourier.services.settling.answers import answer_questions
 from cardcourier.services.settling.ends import end
 from cardcourier.services.settling.holds import hold_of, plan_of, unmapped
 from cardcourier.services.settling.rooms import at_rest, touch_rooms
@@ -24,6 +27,7 @@ from cardcourier.services.settling.work import (
     Orders,
     Plan,
     Queue,
+    Refunds,
     TimeIsUp,
     Work,
 )
@@ -38,6 +42,7 @@ class Allocator:
     picker: Picker
     queue: Queue
     clock: Callable[[], int]
+    refunds: Refunds
 
     def run(
         self,
@@ -64,17 +69,30 @@ class Allocator:
                 if header.due is not None:
                     self.orders.clear_timer(key, header.ver)
                 return []
-            if not header.owed:
-                return self._settle(header, actor, known or header.approved or bool(header.stops), until)
-            units = {unit.name: unit for unit in self.orders.units(key)}
-            self.orders.choose(header, choose_stops(header, units), actor)
+            answered = answer_questions(self.refunds, header, actor) if header.asked else header
+            if answered is not None and not answered.owed:
+                began = known or answered.approved or bool(answered.stops or answered.asked)
+                return self._settle(answered, actor, began, until)
+            if answered is not None:
+                units = {unit.name: unit for unit in self.orders.units(key)}
+                stops, credit = settle_debts(answered, units)
+                self.orders.choose(answered, stops, actor, credit)
             header = None
         raise Unavailable("order_busy", "The order kept changing; it is tried again.")
 
     def _settle(self, header: Header, actor: Actor, known: bool, until: int | None) -> list[Unit]:
         units = {unit.name: unit for unit in self.orders.units(header.key)} if known else {}
         work = Work(
-            self.orders, self.catalogue, self.picker, self.queue, self.clock, header, actor, units, until
+            self.orders,
+            self.refunds,
+            self.catalogue,
+            self.picker,
+            self.queue,
+            self.clock,
+            header,
+            actor,
+            units,
+            until,
         )
         try:
             for line in header.lines:
@@ -97,11 +115,12 @@ def _settle_line(work: Work, line: OrderLine) -> None:
     plan, hold = plan_of(work, line, shop, listings), hold_of(work, line, shop, listings)
     void = line.quantity > shop.max_quantity and work.header.line_stopped(line)
     first = _settle_first(work, line, plan, hold, void=void)
-    held = first.state is State.HELD
+    held, asked = first.state is State.HELD, refund_hold(work.header)
     for slot in slots(line.id, line.quantity, first.plan or ()):
-        if slot.n > 1 and (not held or work.header.stopped(slot.line, slot.piece)):
+        left = held and not (asked and work.known(slot))
+        if slot.n > 1 and (not left or work.header.stopped(slot.line, slot.piece)):
             work.check_time()
-            unit = settle_slot(work, slot, first.plan, hold if first.ended else None)
+            unit = settle_slot(work, slot, first.plan, hold if first.ended else asked)
             held = held or unit.state is State.HELD
 
 

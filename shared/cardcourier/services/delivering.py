@@ -107,7 +107,8 @@ class Deliverer:
                 handed += len(told_of)
                 times += [self._since_paid(header) for unit in told_of if went_straight(unit)]
                 ready = [unit for unit in ready if unit not in told_of]
-        if complete(header, list(now_there.values())):
+        # What was told of money may answer itself, which a pass does.
+        if not header.asked and complete(header, list(now_there.values())):
             self.orders.clear_timer(header.key, header.ver)
         return Handed(handed, tuple(troubles), tuple(times))
 
@@ -167,7 +168,7 @@ def complete(header: Header, units: Sequence[Unit]) -> bool:
             unit = by_name.get(f"{slot.line}#{slot.n:04d}")
             if unit is None or not (unit.ended or unit.state in HANDED_OVER):
                 return False
-            if header.stopped(slot.line, slot.piece) and not unit.ended:
+            if header.stopped(slot.line, slot.piece) and not header.settled(unit):
                 return False
         if first.waiting:
             return False

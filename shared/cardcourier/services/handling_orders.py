@@ -1,6 +1,6 @@
 """What a person does with an order: let it go, cancel, replace, note, and see to its link."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Protocol
@@ -9,6 +9,7 @@ from cardcourier.domain.facts import ALL, Fact
 from cardcourier.domain.kept import Act
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Lost
+from cardcourier.domain.refunds import check_pieces, credit_for, named
 from cardcourier.domain.states import State
 from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
 
@@ -17,6 +18,7 @@ LINK_DAYS = 30
 RESENDS_A_DAY = 5
 REPLACEMENTS_A_DAY = 20
 REOPENINGS_A_DAY = 20
+ROUNDS = 8
 CAPPED_ROLES = frozenset({"support"})
 
 
@@ -28,6 +30,12 @@ class Orders(Protocol):
     def reopen(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
     def record_stop(self, fact: Fact, actor: Actor) -> bool: ...
     def raise_seq(self, key: OrderKey, seq: int, actor: Actor) -> bool: ...
+
+
+class Refunds(Protocol):
+    def cancel_pieces(
+        self, header: Header, fact: Fact, credit: Mapping[str, int], actor: Actor
+    ) -> bool | None: ...
 
 
 class Passes(Protocol):
@@ -89,6 +97,7 @@ class OrderActions:
     """Acts on orders."""
 
     orders: Orders
+    refunds: Refunds
     passes: Passes
     notes: Notes
     limits: Limits
@@ -112,18 +121,24 @@ class OrderActions:
     ) -> bool:
         """End pieces `(line, piece)`, or all when none are named; a repeat of `act` changes nothing.
 
-        Cards nobody saw go back into stock, others are burnt. Raises NotFound, Refused.
+        Cards nobody saw go back into stock, others are burnt. Pieces that are named leave a credit, which
+        meets a later refund by number. Raises NotFound, Refused.
         """
-        header = self._header(key)
-        known = {line.id: line.quantity for line in header.lines}
-        for line, piece in pieces:
-            if not 1 <= piece <= known.get(line, 0):
-                raise Refused("no_such_piece", f"Line {line} has no piece {piece}.")
-        stops = frozenset(f"{line}/{piece}" for line, piece in pieces) or ALL
-        fact = Fact(key=key, kind="cancel", id=f"api-{act.id}", at=act.at, reason=reason, stops=stops)
-        new = self.orders.record_stop(fact, self._actor(who, reason))
+        new = self._cancel(key, named(pieces), reason, act, self._actor(who, reason))
         self.passes.order(key)
         return new
+
+    def _cancel(self, key: OrderKey, stops: frozenset[str], reason: str, act: Act, actor: Actor) -> bool:
+        fact = Fact(key=key, kind="cancel", id=f"api-{act.id}", at=act.at, reason=reason, stops=stops or ALL)
+        for _ in range(ROUNDS):
+            header = self._header(key)
+            check_pieces(header, stops)
+            if not stops:
+                return self.orders.record_stop(fact, actor)
+            new = self.refunds.cancel_pieces(header, fact, credit_for(header, stops), actor)
+            if new is not None:
+                return new
+        raise Unavailable("order_busy", "The order kept changing; try again.")
 
     def retry(self, key: OrderKey) -> None:
         """Have an order looked at once more, such as after a mapping. Raises NotFound."""

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cardcourier.domain.catalogue import Shop
+from cardcourier.domain.catalogue import Shop, Tenant
 from cardcourier.domain.contact_keys import CHINA, ContactKey, Named, keys_of, number_key
+from cardcourier.domain.disputes import DISPUTE
 from cardcourier.domain.facts import ALL, Fact, FirstPayment, Paid
 from cardcourier.domain.free_text import without_contacts
 from cardcourier.domain.order_events import (
     Contact,
+    DisputeDecided,
     Ignored,
     NotUnderstood,
     OrderEvent,
@@ -47,6 +49,7 @@ class Channel(Protocol):
 
 class Shops(Protocol):
     def find_shop(self, shop: str) -> Shop | None: ...
+    def find_tenant(self, tenant: str) -> Tenant | None: ...
 
 
 class Secrets(Protocol):
@@ -57,6 +60,11 @@ class Facts(Protocol):
     def record_payment(self, payment: FirstPayment, actor: Actor) -> Header | None: ...
     def record_fact(self, fact: Fact, actor: Actor) -> bool: ...
     def record_stop(self, fact: Fact, actor: Actor) -> bool: ...
+
+
+class Refunds(Protocol):
+    def ask(self, fact: Fact, actor: Actor) -> bool: ...
+    def decide(self, fact: Fact, outcome: str, actor: Actor) -> bool: ...
 
 
 class Passes(Protocol):
@@ -95,6 +103,7 @@ class Intake:
     shops: Shops
     secrets: Secrets
     facts: Facts
+    refunds: Refunds
     passes: Passes
     contacts: Contacts
     digests: Digests
@@ -137,6 +146,8 @@ class Intake:
                     facts += self._paid(shop, event, actor)
                 case OrderStopped():
                     facts += self._stopped(shop, event, actor)
+                case DisputeDecided():
+                    facts += self._decided(shop, event, actor)
                 case Ignored(reason):
                     ignored = reason
                 case NotUnderstood(reason):
@@ -208,10 +219,31 @@ class Intake:
             reason=without_contacts(event.reason),
             stops=ALL if event.everything else frozenset(),
             owed=event.pieces,
+            disputed=event.kind == "chargeback" and self._disputes(shop),
+            request=event.request,
         )
-        if not fact.ends_units:
+        if not (fact.ends_units or fact.asks):
             return int(self.facts.record_fact(fact, actor))
-        new = self.facts.record_stop(fact, actor)
+        new = self.facts.record_stop(fact, actor) if fact.ends_units else self.refunds.ask(fact, actor)
+        if new:
+            self.passes.order(key)
+        return int(new)
+
+    def _disputes(self, shop: Shop) -> bool:
+        tenant = self.shops.find_tenant(shop.tenant)
+        return tenant is not None and tenant.chargebacks == DISPUTE
+
+    def _decided(self, shop: Shop, event: DisputeDecided, actor: Actor) -> int:
+        key = OrderKey(shop.tenant, shop.id, event.order)
+        fact = Fact(
+            key=key,
+            kind=event.outcome,
+            id=event.fact_id,
+            at=event.at,
+            amount=event.amount,
+            currency=event.currency,
+        )
+        new = self.refunds.decide(fact, event.outcome, actor)
         if new:
             self.passes.order(key)
         return int(new)

@@ -24,7 +24,7 @@ from zlib import crc32
 from cardcourier.domain.cards import base_of, is_content, is_use, uses_of
 from cardcourier.domain.catalogue import Batch, Job
 from cardcourier.domain.orders import Unit
-from cardcourier.domain.states import State
+from cardcourier.domain.states import KEEPS_CARD, State
 
 PARTS = 128
 LOOKS = 3
@@ -191,7 +191,7 @@ def _take(seen: Seen, look: _Look, told: "_Told", parts: "_Parts") -> None:
 
 def _of_unit(unit: Unit) -> Iterator[Offence]:
     tenant, name = unit.key.tenant, _name(unit)
-    if bool(unit.card) != unit.holds_card:
+    if bool(unit.card) != (unit.state in KEEPS_CARD):
         has = "a card" if unit.card else "no card"
         yield Offence("I2", tenant, name, f"the unit is {unit.state} and holds {has}")
     taken = sum(step.state is State.ALLOCATED for step in unit.log)

@@ -32,6 +32,7 @@ from cardcourier.wiring.tables import (
     orders,
     outbox,
     pools,
+    refunds,
     table,
     tasks_view,
     tokens,
@@ -367,6 +368,7 @@ def order_actions() -> OrderActions:
 
     return OrderActions(
         orders=orders(),
+        refunds=refunds(),
         passes=orders_queue(),
         notes=notes(),
         limits=tokens(),

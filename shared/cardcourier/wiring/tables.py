@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.orders import OrdersTable
     from cardcourier.adapters.tables.outbox import OutboxTable
     from cardcourier.adapters.tables.pools import PoolsTable
+    from cardcourier.adapters.tables.refunds import RefundsTable
     from cardcourier.adapters.tables.tasks import MarksTable, TasksView
     from cardcourier.adapters.tables.tokens import TokensTable
     from cardcourier.adapters.tables.views import ViewsTable
@@ -56,6 +57,13 @@ def waiting() -> WaitingTable:
     from cardcourier.adapters.tables.waiting import WaitingTable
 
     return WaitingTable(main_table())
+
+
+@cache
+def refunds() -> RefundsTable:
+    from cardcourier.adapters.tables.refunds import RefundsTable
+
+    return RefundsTable(main_table())
 
 
 @cache

@@ -34,6 +34,7 @@ from cardcourier.wiring.tables import (
     orders,
     outbox,
     pools,
+    refunds,
     table,
     tasks_view,
     tokens,
@@ -92,6 +93,7 @@ def intake() -> Intake:
         shops=catalogue(),
         secrets=shop_secrets(),
         facts=orders(),
+        refunds=refunds(),
         passes=orders_queue(),
         contacts=contacts(),
         digests=fingerprints(),
@@ -111,7 +113,7 @@ def picker() -> Picker:
 def allocator() -> Allocator:
     from cardcourier.services.allocating import Allocator
 
-    return Allocator(orders(), catalogue(), picker(), orders_queue(), now_ms)
+    return Allocator(orders(), catalogue(), picker(), orders_queue(), now_ms, refunds())
 
 
 @cache

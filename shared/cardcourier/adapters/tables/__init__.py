@@ -16,6 +16,8 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
                                                                          try; W#NOTE#<t> once it failed,
                                                                          until somebody looked
     mark of a task   as the header               T#<kind>#<what>         -
+    money back       as the header               M#<request>             due: D#MONEY#<00..31> while the shop
+                                                                         is to be asked
     token            R#<sha256(token)>           R                       -
     pick-up code     R#<hmac(code)>              O#<t>#<shop>#<order>    -
     tries, limits    R#…                         TRIES                   - (time to live)

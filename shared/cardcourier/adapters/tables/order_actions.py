@@ -3,6 +3,7 @@
 The writes themselves, with their conditions, stand in `orders.py` and the modules beside it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pynamodb.expressions.update import Action
@@ -19,7 +20,7 @@ from cardcourier.adapters.tables.records import (
 )
 from cardcourier.adapters.tables.writes import ConditionFailed, Item
 from cardcourier.domain.facts import Fact
-from cardcourier.domain.orders import OrderKey, Unit
+from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor, Lost, Pool
 from cardcourier.domain.stock import Marker
 
@@ -74,6 +75,14 @@ def work(pk: str, now: int) -> list[Action]:
         HeaderRecord.d.set(keys.timer(ORDER_TIMER, pk)),
         HeaderRecord.due.set(now + DELIVERY_GRACE),
     ]
+
+
+def credit_actions(header: Header, credit: Mapping[str, int]) -> list[Action]:
+    """The header's credit as it is from now on; nothing where it stays."""
+    if dict(credit) == dict(header.credit):
+        return []
+    left = {line: pieces for line, pieces in credit.items() if pieces}
+    return [HeaderRecord.credit.set(left) if left else HeaderRecord.credit.remove()]
 
 
 def moved(unit: Unit, actor: Actor) -> list[Action]:
@@ -144,6 +153,7 @@ def fact_record(fact: Fact, actor: Actor) -> FactRecord:
         currency=fact.currency,
         payment=fact.payment,
         occurred_at=fact.at,
+        request=fact.request or None,
         at=actor.now,
         ver=1,
         by=actor.by,

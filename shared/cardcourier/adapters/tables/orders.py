@@ -1,10 +1,10 @@
-"""Every write of the order protocol, W1 to W20, each one function with exactly its condition.
+"""The writes of the order protocol that every order knows, each one function with exactly its condition.
 
 A function returns what it found when its condition did not hold; it never reads first and writes
 then. `Unavailable` means that the write may have happened: the caller reads again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pynamodb.expressions.condition import Condition
@@ -17,6 +17,7 @@ from cardcourier.adapters.tables.order_actions import (
     UNSEEN,
     burnt_record,
     card_actions,
+    credit_actions,
     fact_record,
     is_mine,
     moved,
@@ -108,8 +109,9 @@ class OrdersTable:
             keys.unit(first.key, slot.line, slot.n)
             for first in units
             for line in headers[first.key].lines
-            # A held unit stands for its whole line: there are no others yet, however many were ordered.
-            if line.id == first.line and first.state is not State.HELD
+            # A held unit stands for its whole line: there are no others yet, however many were ordered. Only
+            # where a refund by amount is asked about, others of its line may be there before it.
+            if line.id == first.line and (first.state is not State.HELD or first.room is Room.REFUND)
             for slot in slots(line.id, line.quantity, first.plan or ())
             if slot.n > 1
         ]
@@ -180,6 +182,8 @@ class OrdersTable:
         if fact.owed:
             owed = [{"line": line, "pieces": pieces, "fact": fact.id} for line, pieces in fact.owed]
             actions.append(HeaderRecord.owed.set((HeaderRecord.owed | []).append(owed)))
+        if fact.disputed:
+            actions.append(HeaderRecord.disputed.set(True))
         try:
             transact(
                 self.table.client,
@@ -192,12 +196,18 @@ class OrdersTable:
             raise busy(lost) from lost
         return True
 
-    def choose(self, header: Header, stops: frozenset[str], actor: Actor) -> bool:
-        """W4: commit which pieces end for what is owed. False when the header changed meanwhile."""
+    def choose(
+        self, header: Header, stops: frozenset[str], actor: Actor, credit: Mapping[str, int] | None = None
+    ) -> bool:
+        """W4: commit which pieces end for what is owed, and the credit as it is then, unless it stays.
+
+        False when the header changed meanwhile.
+        """
         actions = [
             *stamp(header.key, "order", actor, "chosen"),
             *work(keys.order_pk(header.key), actor.now),
             HeaderRecord.owed.remove(),
+            *credit_actions(header, header.credit if credit is None else credit),
         ]
         if stops:
             actions.append(HeaderRecord.stops.add(set(stops)))

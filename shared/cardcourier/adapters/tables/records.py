@@ -6,6 +6,7 @@ from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
     ListAttribute,
+    MapAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
@@ -65,6 +66,11 @@ class HeaderRecord(Dated):
     language = UnicodeAttribute(null=True)
     stops = UnicodeSetAttribute(null=True)
     owed = ListAttribute[Any](null=True)
+    asked = ListAttribute[Any](null=True)
+    credit = MapAttribute[str, Any](null=True)  # type: ignore[no-untyped-call]
+    disputed = BooleanAttribute(null=True)
+    outcome = UnicodeAttribute(null=True)
+    requests = UnicodeSetAttribute(null=True)
     approved = BooleanAttribute(null=True)
     test = BooleanAttribute(null=True)
     seq = NumberAttribute(null=True)
@@ -80,6 +86,7 @@ class FactRecord(Dated):
     currency = UnicodeAttribute(null=True)
     payment = UnicodeAttribute(null=True)
     occurred_at = NumberAttribute(null=True)
+    request = UnicodeAttribute(null=True)
     sealed = BinaryAttribute(null=True, legacy_encoding=False)
 
 
@@ -177,6 +184,11 @@ def header_of(item: Item) -> Header:
         language=record.language or "",
         stops=frozenset(record.stops or ()),
         owed=tuple(Owed(x["line"], int(x["pieces"]), x["fact"]) for x in record.owed or ()),
+        asked=tuple(record.asked or ()),
+        credit=_counts(item.get("credit")),
+        disputed=bool(record.disputed),
+        outcome=record.outcome or "",
+        requests=frozenset(record.requests or ()),
         approved=bool(record.approved),
         seq=int(record.seq or 0),
         due=_int(record.due),
@@ -339,6 +351,11 @@ def marker_record(marker: Marker, tenant: str, sku: str, epoch: int) -> MarkerRe
         ccy=marker.currency,
         exp=marker.expires_at,
     )
+
+
+def _counts(value: Item | None) -> dict[str, int]:
+    """Pieces by line."""
+    return {line: int(count["N"]) for line, count in (value or {}).get("M", {}).items()}
 
 
 def _int(value: Any) -> int | None:

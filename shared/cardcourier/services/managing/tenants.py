@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cardcourier.domain.access import ApiKey
 from cardcourier.domain.catalogue import Tenant, check_id
+from cardcourier.domain.disputes import POLICIES
 from cardcourier.domain.kept import Kept
 from cardcourier.domain.language import LANGUAGES
 from cardcourier.domain.money import currency_code
@@ -71,6 +72,8 @@ def checked(tenant: Tenant) -> Tenant:
     currency_code(tenant.currency)
     if tenant.language not in LANGUAGES:
         raise Refused("bad_language", f"language must be one of {', '.join(LANGUAGES)}.")
+    if tenant.chargebacks not in POLICIES:
+        raise Refused("bad_policy", f"chargebacks must be one of {', '.join(POLICIES)}.")
     try:
         ZoneInfo(tenant.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

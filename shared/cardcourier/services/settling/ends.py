@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from cardcourier.domain.cards import is_content
+from cardcourier.domain.disputes import LOST
 from cardcourier.domain.orders import Slot, Unit
 from cardcourier.domain.protocol import Lost
 from cardcourier.domain.states import Room, State
@@ -15,7 +16,7 @@ from cardcourier.services.settling.work import ROUNDS, Plan, Work
 def end_slot(work: Work, slot: Slot, unit: Unit | None, why: str, plan: Plan) -> Unit:
     """End a unit, deciding anew from whatever it has become."""
     for _ in range(ROUNDS):
-        if unit is not None and unit.ended:
+        if unit is not None and work.header.settled(unit):
             return work.note(unit)
         outcome = end(work, slot, unit, why, plan)
         if not isinstance(outcome, Lost):
@@ -25,13 +26,21 @@ def end_slot(work: Work, slot: Slot, unit: Unit | None, why: str, plan: Plan) ->
 
 
 def end(work: Work, slot: Slot, unit: Unit | None, why: str, plan: Plan) -> Unit | Lost:
-    """End a unit as it was seen: not written yet, waiting, shown, or holding a card nobody saw."""
+    """End a unit as it was seen: not written yet, waiting, shown, or holding a card nobody saw.
+
+    A shown card of a disputed chargeback is kept until the dispute is lost.
+    """
     if unit is None:
         fresh = replace(work.fresh(slot, plan), state=State.CANCELLED, why=why)
         return work.orders.tombstone(fresh, work.actor)
     if unit.waiting:
         gone = _gone(unit, State.CANCELLED, why)
         return work.orders.end_waiting(unit, replace(gone, plan=plan) if slot.n == 1 else gone, work.actor)
+    if unit.state is State.DISPUTED:
+        return work.refunds.lose(unit, _gone(unit, State.REFUNDED, "dispute lost"), work.actor)
+    if unit.exposed and work.header.disputed and work.header.outcome != LOST:
+        kept = replace(unit, state=State.DISPUTED, why="charged back", due=None)
+        return work.refunds.dispute(unit, kept, work.actor)
     if unit.exposed:
         return work.orders.burn(unit, _gone(unit, State.REFUNDED, why), work.actor)
     return _give_back(work, unit, why)

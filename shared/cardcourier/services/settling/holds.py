@@ -5,14 +5,18 @@ from dataclasses import replace
 
 from cardcourier.domain.catalogue import Listing, Shop
 from cardcourier.domain.orders import OrderLine, Part, Slot, Unit
-from cardcourier.domain.policy import line_hold, order_hold
+from cardcourier.domain.policy import line_hold, order_hold, refund_hold
 from cardcourier.domain.states import Room, State
 from cardcourier.services.settling.work import Plan, Work
 
 
 def hold_of(work: Work, line: OrderLine, shop: Shop, listings: Sequence[Listing]) -> str | None:
     """Why a line must wait for a person, or None; a reason of the whole order counts first."""
-    return order_hold(work.header, shop) or line_hold(work.header, line, shop, listings)
+    return (
+        order_hold(work.header, shop)
+        or line_hold(work.header, line, shop, listings)
+        or refund_hold(work.header)
+    )
 
 
 def plan_of(work: Work, line: OrderLine, shop: Shop, listings: Sequence[Listing]) -> Plan | None:
@@ -36,7 +40,8 @@ def held(work: Work, unit: Unit, slot: Slot, hold: str) -> Unit:
     if hold.startswith("mapping"):
         ref = listing_ref(work.header.key.shop, work.line(slot))
         return replace(unit, state=State.HELD, room=Room.MAP, ref=ref, why=hold, plan=None)
-    return replace(unit, state=State.HELD, room=Room.AMOUNT, ref=work.header.key.shop, why=hold)
+    room = Room.REFUND if hold.startswith("refund") else Room.AMOUNT
+    return replace(unit, state=State.HELD, room=room, ref=work.header.key.shop, why=hold)
 
 
 def listing_ref(shop: str, line: OrderLine) -> str:

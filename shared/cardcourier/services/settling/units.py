@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cardcourier.domain.gates import Closed
 from cardcourier.domain.orders import Slot, Unit
+from cardcourier.domain.policy import refund_hold
 from cardcourier.domain.protocol import Lost
 from cardcourier.domain.states import Room, State
 from cardcourier.errors import Unavailable
@@ -71,10 +72,13 @@ def _create(work: Work, slot: Slot, plan: Plan | None, hold: str | None) -> Unit
 def _advance(work: Work, seen: Unit, slot: Slot, plan: Plan | None, hold: str | None) -> Unit | Lost:
     """Move a waiting unit on if its gate is open, else leave it where it waits.
 
-    Behind a closed gate it waits in that gate's room, so that it keeps nobody up in another.
+    Behind a closed gate it waits in that gate's room, so that it keeps nobody up in another; and HELD while
+    a person is asked what a refund by amount ends, for it may be this one.
     """
     if seen.state is State.HELD:
         return _release(work, seen, slot, plan, hold)
+    if (asked := refund_hold(work.header)) is not None:
+        return work.rehouse(seen, held(work, seen, slot, asked))
     product = work.need(seen.sku)
     if (closed := work.closed(product)) is not None:
         there = (seen.room, seen.ref) == (Room.PAUSE, closed.ref)

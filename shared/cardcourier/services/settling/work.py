@@ -1,6 +1,6 @@
 """What one pass knows of its order, and the small writes that every part of it makes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from cardcourier.domain.catalogue import Content, Listing, Product, Shop, Tenant
 from cardcourier.domain.gates import Closed, Gate
 from cardcourier.domain.orders import Header, OrderKey, OrderLine, Part, Slot, Unit
 from cardcourier.domain.protocol import Actor, Lost, MarkerLost, Pool
+from cardcourier.domain.refunds import Answer, Told
 from cardcourier.domain.states import Room, State
 from cardcourier.domain.stock import Marker
 from cardcourier.errors import Unavailable
@@ -26,7 +27,9 @@ class Orders(Protocol):
     def header(self, key: OrderKey) -> Header | None: ...
     def unit(self, key: OrderKey, line: str, n: int) -> Unit | None: ...
     def units(self, key: OrderKey) -> list[Unit]: ...
-    def choose(self, header: Header, stops: frozenset[str], actor: Actor) -> bool: ...
+    def choose(
+        self, header: Header, stops: frozenset[str], actor: Actor, credit: Mapping[str, int]
+    ) -> bool: ...
     def clear_timer(self, key: OrderKey, ver: int) -> bool: ...
     def allocate_new(
         self, unit: Unit, marker: Marker, pool: Pool | None, actor: Actor
@@ -44,6 +47,15 @@ class Orders(Protocol):
     def burn(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
     def room(self, tenant: str, room: Room, ref: str) -> int | None: ...
     def touch_room(self, tenant: str, room: Room, ref: str, mine: int, due: int) -> None: ...
+
+
+class Refunds(Protocol):
+    """What a pass needs of money given back: facts, answers, and cards that are disputed."""
+
+    def told(self, key: OrderKey) -> Sequence[Told]: ...
+    def answer(self, header: Header, name: str, ends: Answer, actor: Actor) -> bool: ...
+    def dispute(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
+    def lose(self, seen: Unit, unit: Unit, actor: Actor) -> Unit | Lost: ...
 
 
 class Catalogue(Protocol):
@@ -78,6 +90,7 @@ class Work:
     """One pass over one order: the header it began with, and every unit as far as it is known."""
 
     orders: Orders
+    refunds: Refunds
     catalogue: Catalogue
     picker: Picker
     queue: Queue
