@@ -21,6 +21,7 @@ COLUMNS = (
     "paused",
     "contact_days",
     "legal_hold",
+    "replacement_caps",
     "created_at",
 )
 PLACE = "/v1/tenant"

@@ -7,6 +7,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
 from cardcourier import wiring
+from cardcourier.api import auth
+from cardcourier.api.claims import OVERRIDE
 from cardcourier.api.idempotency import Repeat
 from cardcourier.api.paging import Cursor, Limit, read_cursor, write_cursor
 from cardcourier.api.routes import Routes, answer
@@ -144,7 +146,10 @@ class NewNote(Shape):
 
 
 class Replacement(Shape):
+    """`override` replaces beyond the warranty; it needs the scope cards:override."""
+
     reason: Annotated[LongText, Field(min_length=1)]
+    override: bool = False
 
 
 class Reopening(Shape):
@@ -276,9 +281,14 @@ def withdraw_links(shop: PathId, order: PathId, body: Reason) -> Done:
     repeat=Repeat.ANSWER,
 )
 def replace_card(shop: PathId, order: PathId, line: PathId, n: PathId, body: Replacement) -> UnitShape:
-    """Only a card that was shown can be invalid. Support may do this 20 times a day."""
-    replaced = wiring.order_actions().replace(_key(shop, order), line, _number(n), body.reason, _who())
-    return _unit(replaced)
+    """Only a card that was shown can be invalid. The tenant's `replacement_caps` say how many a day by role.
+
+    After the product's `warranty_days` it takes `override`.
+    """
+    if body.override:
+        auth.allow(routes.caller, OVERRIDE)
+    actions, key = wiring.order_actions(), _key(shop, order)
+    return _unit(actions.replace(key, line, _number(n), body.reason, _who(), override=body.override))
 
 
 @routes.on(

@@ -21,6 +21,7 @@ from cardcourier.wiring.secrets import (
     unread,
 )
 from cardcourier.wiring.tables import (
+    catalogue,
     catalogue_table,
     connections,
     endpoints,
@@ -33,6 +34,7 @@ from cardcourier.wiring.tables import (
     outbox,
     pools,
     refunds,
+    slots,
     table,
     tasks_view,
     tokens,
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from cardcourier.services.managing.users import UsersDesk
     from cardcourier.services.reading_audit import AuditDesk
     from cardcourier.services.reading_orders import OrdersDesk
+    from cardcourier.services.replacements import Replacements
     from cardcourier.services.report_jobs import ReportDesk
     from cardcourier.services.retaining import Retention
     from cardcourier.services.running_bulk import BulkRunner
@@ -372,10 +375,17 @@ def order_actions() -> OrderActions:
         passes=orders_queue(),
         notes=notes(),
         limits=tokens(),
-        replacing=replacer(),
+        replacing=replacements(),
         mailing=delivery_queue(),
         clock=now_ms,
     )
+
+
+@cache
+def replacements() -> Replacements:
+    from cardcourier.services.replacements import Replacements
+
+    return Replacements(orders(), catalogue(), slots(), replacer(), now_ms)
 
 
 @cache
