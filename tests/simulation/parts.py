@@ -384,8 +384,8 @@ class Parts:
 
     @cached_property
     def replacements(self):
-        slots = SlotsTable(self.main)
-        return Replacements(self.orders, self.catalogue, slots, self.replacer, self.clock)
+        slots, tenant = SlotsTable(self.main), self.catalogue.tenant
+        return Replacements(self.orders, tenant, self.catalogue, slots, self.replacer, self.clock)
 
     @cached_property
     def order_actions(self):

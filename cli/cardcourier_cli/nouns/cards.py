@@ -58,7 +58,7 @@ def redeemed(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
     source: Annotated[str, typer.Option(help="Who says so; usually the file's name.")] = "",
 ) -> None:
-    """Keep an issuer's file: CSV with columns code or card, redeemed_at and where. Refused rows are listed."""
+    """Keep an issuer's file: CSV with columns code or card, redeemed_at, where. Refused rows are listed."""
     now = session(context)
     with file.open(encoding="utf-8-sig", newline="") as opened:
         rows = [_row(found, line) for line, found in enumerate(csv.DictReader(opened), start=2)]
@@ -71,7 +71,8 @@ def redeemed(
         for one in told["rows"]:
             if one["result"] not in ("kept", "known"):
                 refused.append({"line": first + one["row"] + 1, "result": one["result"]})
-    now.out.items([{"kept": kept, "known": known, "refused": len(refused)}], ("kept", "known", "refused"))
+    summary = {"kept": kept, "known": known, "refused": len(refused)}
+    now.out.one(summary, ("kept", "known", "refused"))
     if refused:
         now.out.table(refused, ("line", "result"))
         raise typer.Exit(Exit.PARTLY)

@@ -29,8 +29,8 @@ def show(context: Context, claim: Claim) -> None:
     """One supplier claim with its cards."""
     now = session(context)
     found = now.api.get(f"{PLACE}/{part(claim)}")
-    now.out.one({name: value for name, value in found.items() if name != "items"}, COLUMNS)
-    now.out.table(found["items"], CARDS)
+    now.out.one({name: value for name, value in found.items() if name != "bad_cards"}, COLUMNS)
+    now.out.table(found["bad_cards"], CARDS)
 
 
 @supplier_claims.command("draft")

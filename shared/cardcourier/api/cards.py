@@ -1,4 +1,4 @@
-"""Cards at a glance, and what issuers say of them. No answer holds a card; a whole one comes in a body only."""
+"""Cards at a glance, and what issuers say of them. No answer holds a card; a whole one comes in bodies."""
 
 from typing import Annotated
 
@@ -74,8 +74,8 @@ class SpentShape(Shape):
 
 class CardShape(Shape):
     """One card. `state` is available, reserved, delivered, revealed, redeemed, invalid, replaced, burnt,
-    expired or void. `replaces` and `replaced_by` are the cards before and after it in its piece. What was sold a
-    moment ago may still be called available.
+    expired or void. `replaces` and `replaced_by` are the cards before and after it in its piece. What was
+    sold a moment ago may still be called available.
     """
 
     card: str

@@ -76,7 +76,7 @@ class SupplierClaimShape(Shape):
 
 
 class OneSupplierClaim(SupplierClaimShape):
-    items: list[BadCardShape]
+    bad_cards: list[BadCardShape]
 
 
 class SupplierFile(Shape):
@@ -184,7 +184,9 @@ def _shape(found: SupplierClaim) -> SupplierClaimShape:
 
 
 def _whole(found: SupplierClaim) -> OneSupplierClaim:
-    return OneSupplierClaim.model_validate(_fields(found) | {"items": [_card(one) for one in found.cards]})
+    return OneSupplierClaim.model_validate(
+        _fields(found) | {"bad_cards": [_card(one) for one in found.cards]}
+    )
 
 
 def _card(one: BadCard) -> BadCardShape:

@@ -20,7 +20,6 @@ class Orders(Protocol):
 
 
 class Catalogue(Protocol):
-    def tenant(self, tenant: str) -> Tenant: ...
     def product(self, tenant: str, sku: str) -> Product | None: ...
 
 
@@ -36,9 +35,10 @@ class Replacing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Replacements:
-    """Replaces cards for people and programs."""
+    """Replaces cards for people and programs. `tenant` is read anew: its caps hold from when they are set."""
 
     orders: Orders
+    tenant: Callable[[str], Tenant]
     catalogue: Catalogue
     slots: Slots
     replacing: Replacing
@@ -79,7 +79,7 @@ class Replacements:
         )
 
     def _check_cap(self, seen: Unit, who: Who) -> None:
-        most = self.catalogue.tenant(seen.key.tenant).replacement_caps.get(who.role)
+        most = self.tenant(seen.key.tenant).replacement_caps.get(who.role)
         if most is None:
             return
         name = f"{seen.key.tenant}/{who.by}"

@@ -385,7 +385,7 @@ def order_actions() -> OrderActions:
 def replacements() -> Replacements:
     from cardcourier.services.replacements import Replacements
 
-    return Replacements(orders(), catalogue(), slots(), replacer(), now_ms)
+    return Replacements(orders(), tenant_now, catalogue(), slots(), replacer(), now_ms)
 
 
 @cache

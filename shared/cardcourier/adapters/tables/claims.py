@@ -100,7 +100,7 @@ class ClaimsTable:
     # -- writing --------------------------------------------------------------------------------
 
     def open_claim(self, claim: Claim) -> Claim:
-        """W54: put the claim, if there is none on this card. Returns the one that is kept: this, or another."""
+        """Put the claim, if there is none on this card. Returns what is kept: this, or the first."""
         try:
             self.table.write(Put(_record(claim), ClaimRecord.pk.does_not_exist()))
         except ConditionFailed as failed:
@@ -108,7 +108,7 @@ class ClaimsTable:
         return claim
 
     def decide(self, seen: Claim, after: Claim, actor: Actor) -> Claim | None:
-        """W55: move a claim on, provided that nobody did since; an undecided one stays in the to-do list.
+        """Move a claim on, provided that nobody did since; an undecided one stays in the to-do list.
 
         Returns it as it is now, or None when somebody else decided.
         """

@@ -29,7 +29,7 @@ class RedemptionsTable:
     table: Table
 
     def keep(self, fact: Redemption, rid: str) -> Redemption:
-        """W56: keep that a card was redeemed, once. Returns what is kept: this, or what was told before."""
+        """Keep that a card was redeemed, once. Returns what is kept: this, or what was told before."""
         record = RedemptionRecord(
             *keys.redemption(fact.tenant, fact.card),
             kind="redemption",

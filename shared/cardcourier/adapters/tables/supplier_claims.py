@@ -51,7 +51,7 @@ class SupplierClaimsTable:
         return Page(tuple(fresh[:limit]), fresh[limit - 1].id if len(fresh) > limit else None)
 
     def put(self, claim: SupplierClaim) -> SupplierClaim:
-        """W57: put a draft, if there is none of this id. Returns the one that is kept."""
+        """Put a draft, if there is none of this id. Returns the one that is kept."""
         record = SupplierClaimRecord(
             *keys.supplier_claim(claim.tenant, claim.id),
             kind="supplier_claim",
@@ -77,7 +77,7 @@ class SupplierClaimsTable:
         return claim
 
     def move(self, seen: SupplierClaim, after: SupplierClaim, actor: Actor) -> SupplierClaim | None:
-        """W58: move a bundle on, provided that nobody did since. None when somebody did."""
+        """Move a bundle on, provided that nobody did since. None when somebody did."""
         moved = replace(after, ver=seen.ver + 1, at=actor.now, by=actor.by, why=actor.why, rid=actor.rid)
         same = (SupplierClaimRecord.st == seen.stage.value) & (SupplierClaimRecord.ver == seen.ver)
         try:
