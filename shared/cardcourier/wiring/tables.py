@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.orders import OrdersTable
     from cardcourier.adapters.tables.outbox import OutboxTable
     from cardcourier.adapters.tables.pools import PoolsTable
-    from cardcourier.adapters.tables.refunds import RefundsTable
     from cardcourier.adapters.tables.redemptions import RedemptionsTable
+    from cardcourier.adapters.tables.refunds import RefundsTable
     from cardcourier.adapters.tables.slots import SlotsTable
     from cardcourier.adapters.tables.supplier_claims import SupplierClaimsTable
     from cardcourier.adapters.tables.tasks import MarksTable, TasksView
