@@ -114,7 +114,7 @@ def connect_api(
         str, typer.Option(help="Shopify: where cards are counted, if you have several.")
     ] = "",
 ) -> None:
-    """Have a shop told of stock, and asked for refunds.
+    """Keep how a shop is to be called; nothing calls it yet.
 
     For your own site (`--url`) a token to check our signatures is made and shown once, unless one is in
     CARDCOURIER_SHOP_TOKEN; that of another platform is read from there, from stdin, or asked for.

@@ -1,4 +1,4 @@
-"""How shops are called: the address and the token by which they are told of stock and asked for refunds."""
+"""How shops are to be called: the address and the token. Kept, and not in use yet."""
 
 from typing import Annotated
 
@@ -52,7 +52,7 @@ def connection(shop: PathId) -> ShopApiShape:
 
 @routes.on("POST", PATH, "Connect a shop's API", scope="shops:secrets", repeat=Repeat.ONCE)
 def connect(shop: PathId, body: ShopApi) -> Response[MadeShopApi]:
-    """From now on the shop is told of stock. Asked again, a new token takes the place of the one before."""
+    """Kept for later: nothing calls the shop yet. A new token takes the place of the one before."""
     caller, desk = routes.caller, wiring.connections_desk()
     made = desk.connect(caller.tenant, shop, body.token, body.url, body.location, caller.by)
     return answer(MadeShopApi(token=made.token, **_shape(made.connection).model_dump()))
