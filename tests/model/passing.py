@@ -155,6 +155,10 @@ class Pass:
         late = take if store.paused else []
         return [*first, *parks, *late, *(allocate_new(*here, card) for card in gone(world, store))]
 
+    def rooms_of(self, world: World, store: Store) -> list[str]:
+        """Where the units of an all-or-nothing order may wait, by what the worker knows."""
+        return self._rooms(world, store) if self.free else [HELD]
+
     def _rooms(self, world: World, store: Store) -> list[str]:
         """Where a unit may wait by what the worker knows: first as things are, BACKORDER without stock."""
         late = [PAUSED] if world.gate else []
@@ -219,12 +223,12 @@ class Pass:
         if unit.state == ABSENT:
             return replace(self, seen=None)
         held = unit.state in HOLDS_CARD and self.number not in self.stop
-        if held or unit.state in ENDED or self._lets_expired_be(world, unit):
+        if held or unit.state in ENDED or self.lets_expired_be(world, self.number, unit):
             return self._next(world, unit)
         return replace(self, seen=Unit(unit.state, unit.card))
 
-    def _lets_expired_be(self, world: World, unit: Unit) -> bool:
-        rule = Rule.EXPIRED_IS_ENDED if self.number in self.stop else Rule.EXPIRED_MOVES_ON
+    def lets_expired_be(self, world: World, number: int, unit: Unit) -> bool:
+        rule = Rule.EXPIRED_IS_ENDED if number in self.stop else Rule.EXPIRED_MOVES_ON
         return unit.state == EXPIRED and world.without is rule
 
     def _next(self, world: World, unit: Unit, mine: bool = False) -> Process | None:

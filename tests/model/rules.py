@@ -43,6 +43,7 @@ class Rule(Enum):
     TOGETHER_WHATEVER_SEEN = "all or nothing: … what is not written yet and what waits alike"
     TOGETHER_AS_SEEN = "all or nothing: … each unit as it was seen"
     TOGETHER_EVERY_MARKER = "all or nothing: … and every marker there"
+    TOGETHER_CONFIRMS = "all or nothing: … and what is reserved is confirmed with the rest"
     TOGETHER_WITHOUT_STOPPED = "all or nothing: what is stopped wants no card"
     ASKED_WITH_FACT = "by amount: the refund's fact and the header's question are one transaction"
     ASKED_HOLDS = "by amount: … and a pass moves what waits to HELD, so that nobody else allocates it"

@@ -248,6 +248,30 @@ ALL_RUNS = (
         "all or nothing, two units wait for a second card: the room swept, handing over",
     ),
     Run(
+        "K4",
+        World((2,), cards=1, supply=1, paid=True, held=True, whole=True),
+        (Approval(0), Refund(0, ONE), Import(2), *TWO_PASSES),
+        "all or nothing and held: approval, partial refund, a card comes",
+    ),
+    Run(
+        "K5",
+        World((2,), cards=2, paid=True, gate=True, whole=True),
+        (Refund(0, ONE), Gate(), *TWO_PASSES),
+        "all or nothing, a gate closes and opens: partial refund",
+    ),
+    Run(
+        "K6",
+        World((2,), cards=1, supply=1, paid=True, presale=True, whole=True),
+        (Refund(0, ONE), Import(2), Release(), *TWO_PASSES),
+        "all or nothing and presale: partial refund, a card comes",
+    ),
+    Run(
+        "K7",
+        World((2,), cards=2, whole=True, ticks=1),
+        (Checkout(0), Payment(0), Refund(0, ONE), Expiry(0), Clock(), *TWO_PASSES),
+        "all or nothing and reserved: payment at its very end, partial refund",
+    ),
+    Run(
         "L1",
         World((1,), cards=1, batch=frozenset({1})),
         (Payment(0), Refund(0, ALL), Buyer(0), Turn(True), Turn(False), *TWO_PASSES, Mover()),

@@ -53,6 +53,7 @@ EXPECTED = [
     (Rule.TOGETHER_WHATEVER_SEEN, "K3", 0, checks.HALF, 4),
     (Rule.TOGETHER_AS_SEEN, "K1", 0, checks.HOMES, 12),
     (Rule.TOGETHER_EVERY_MARKER, "K3", 0, checks.HALF, 3),
+    (Rule.TOGETHER_CONFIRMS, "K7", 0, checks.HALF, 7),
     (Rule.TOGETHER_WITHOUT_STOPPED, "K1", 0, checks.IDLE, 2),
     (Rule.ASKED_WITH_FACT, "M2", 0, checks.UNASKED, 2),
     (Rule.ASKED_HOLDS, "M2", 1, checks.HASTY, 9),
