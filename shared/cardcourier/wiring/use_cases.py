@@ -25,7 +25,6 @@ from cardcourier.wiring.secrets import (
 from cardcourier.wiring.tables import (
     catalogue,
     catalogue_table,
-    claims,
     endpoints,
     history,
     journal,
@@ -212,7 +211,7 @@ def redeem() -> Redeem:
     return Redeem(
         tokens=tokens(),
         codes=buyer_links(),
-        orders=claims(),
+        orders=orders(),
         notes=notes(),
         showing=Showing(orders(), vault(), catalogue(), now_ms),
         deliveries=delivery_queue(),
@@ -223,10 +222,9 @@ def redeem() -> Redeem:
 
 @cache
 def replacer() -> Replacer:
-    from cardcourier.services.keeping_claims import ClaimKeeper
     from cardcourier.services.replacing import Replacer
 
-    return Replacer(orders(), catalogue(), picker(), ClaimKeeper(claims()), now_ms)
+    return Replacer(orders(), catalogue(), picker(), now_ms)
 
 
 @cache
