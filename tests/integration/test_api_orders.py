@@ -280,17 +280,6 @@ def test_a_replacement_without_stock_says_so(merchant, owner):
     assert problem(answer) == (409, "no_stock")
 
 
-def test_support_replaces_twenty_times_a_day_and_a_manager_as_often_as_needed(merchant):
-    support, manager = caller(merchant, "support"), caller(merchant, "manager")
-    place = f"/v1/orders/{merchant.own}/none/units/1/1/replace"
-
-    answers = [support.post(place, {"reason": "x"}) for _ in range(21)]
-
-    assert [problem(answer)[0] for answer in answers] == [404] * 20 + [429]
-    assert answers[-1].json["code"] == "daily_limit" and answers[-1].headers["retry-after"]
-    assert {problem(manager.post(place, {"reason": "x"}))[0] for _ in range(21)} == {404}
-
-
 def test_the_mail_goes_again_five_times_a_day(merchant, owner):
     place = sold(merchant, "M-1")
     before = len(merchant.mails("M-1"))
