@@ -111,6 +111,7 @@ def house(cloud):
         owner = caller(ours)
         ours.sell("MONTH", cards=2)
         ours.map(ours.own, "i", ("MONTH", 1))
+        assert owner.post(f"/v1/shops/{ours.own}/api", {"url": "https://shop.example/stock"}).status == 200
         owner.post("/v1/suppliers", {"id": "s-1", "name": "Ours"})
         job = owner.post("/v1/imports", {"sku": "MONTH", "text": "KM-ISOLATED-0001\n"}).json["id"]
         owner.post(f"/v1/imports/{job}/preview")

@@ -46,8 +46,9 @@ class MadeShopApi(ShopApiShape):
 
 
 @routes.on("GET", PATH, "How a shop is called", scope="orders:read")
-def connection(shop: PathId) -> ShopApiShape:
-    return _shape(wiring.connections_desk().connection(routes.caller.tenant, shop))
+def connection(shop: PathId) -> Response[ShopApiShape]:
+    found = wiring.connections_desk().connection(routes.caller.tenant, shop)
+    return answer(_shape(found), ver=found.at)
 
 
 @routes.on("POST", PATH, "Connect a shop's API", scope="shops:secrets", repeat=Repeat.ONCE)
@@ -60,7 +61,11 @@ def connect(shop: PathId, body: ShopApi) -> Response[MadeShopApi]:
 
 @routes.on("DELETE", PATH, "Call a shop no more", scope="shops:secrets")
 def disconnect(shop: PathId) -> ShopApiShape:
-    return _shape(wiring.connections_desk().disconnect(routes.caller.tenant, shop))
+    desk, tenant = wiring.connections_desk(), routes.caller.tenant
+    found = desk.connection(tenant, shop)
+    routes.if_match(found.at)
+    desk.disconnect(found)
+    return _shape(found)
 
 
 def _shape(connection: Connection) -> ShopApiShape:

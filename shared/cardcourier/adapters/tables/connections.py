@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import CatalogueTable
-from cardcourier.adapters.tables.writes import Delete
+from cardcourier.adapters.tables.records import Record
+from cardcourier.adapters.tables.writes import ConditionFailed, Delete
 from cardcourier.domain.shop_apis import Connection
 
 
@@ -28,5 +29,11 @@ class ConnectionsTable:
         key = keys.connection(connection.tenant, connection.shop)
         self.documents.put(key, connection, connection.at, by)
 
-    def remove(self, tenant: str, shop: str) -> None:
-        self.documents.table.write(Delete(keys.connection(tenant, shop)))
+    def remove(self, seen: Connection) -> bool:
+        """False when the shop was connected anew since; what is gone already is gone."""
+        gone, same = Record.pk.does_not_exist(), Record.at == seen.at
+        try:
+            self.documents.table.write(Delete(keys.connection(seen.tenant, seen.shop), gone | same))
+        except ConditionFailed:
+            return False
+        return True

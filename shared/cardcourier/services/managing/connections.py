@@ -7,7 +7,7 @@ from typing import Protocol
 from cardcourier.domain.catalogue import Shop
 from cardcourier.domain.kept import Kept
 from cardcourier.domain.shop_apis import Connection, sealed_as
-from cardcourier.errors import NotFound, Refused
+from cardcourier.errors import Conflict, NotFound, Refused
 
 SECRET_BYTES = 32
 OWN_SITE = "standard"
@@ -20,7 +20,7 @@ class Shops(Protocol):
 class Connections(Protocol):
     def connection(self, tenant: str, shop: str) -> Connection | None: ...
     def put(self, connection: Connection, by: str) -> None: ...
-    def remove(self, tenant: str, shop: str) -> None: ...
+    def remove(self, seen: Connection) -> bool: ...
 
 
 class Api(Protocol):
@@ -89,8 +89,7 @@ class ConnectionsDesk:
         self.connections.put(connection, by)
         return MadeConnection(connection, None if token is not None else secret)
 
-    def disconnect(self, tenant: str, shop: str) -> Connection:
-        """The shop is not called any more. Raises NotFound."""
-        found = self.connection(tenant, shop)
-        self.connections.remove(tenant, shop)
-        return found
+    def disconnect(self, seen: Connection) -> None:
+        """The shop is not called any more. Raises Conflict when it was connected anew since it was seen."""
+        if not self.connections.remove(seen):
+            raise Conflict("changed_meanwhile", "The shop was connected anew meanwhile; look again.")
