@@ -142,7 +142,10 @@ def _table_needs(operation, request, logical):
         index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
         yield _touches(operation, logical(request["TableName"]) + index, [_queried(request)])
     else:
-        yield _touches(operation, logical(request.get("TableName", "?")), [_leading(request)])
+        action, table, facts = _touches(
+            operation, logical(request.get("TableName", "?")), [_leading(request)]
+        )
+        yield action, table, facts | _seen_of(request)
 
 
 def _keys_of(parts):
@@ -154,6 +157,15 @@ def _keys_of(parts):
 
 def _touches(operation, table, keys):
     return f"dynamodb:{operation}", table, {"dynamodb:LeadingKeys": keys}
+
+
+def _seen_of(request):
+    """Of a read that names what it wants to see: the attributes, the key's own with them."""
+    if "ProjectionExpression" not in request:
+        return {}
+    names = request.get("ExpressionAttributeNames", {})
+    asked = [names.get(one.strip(), one.strip()) for one in request["ProjectionExpression"].split(",")]
+    return {"dynamodb:Attributes": ["pk", *asked], "dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
 
 
 def _leading(request):
@@ -196,6 +208,8 @@ def _holds(operator, wanted, facts):
             any(fnmatchcase(facts.get(key, ""), pattern) for pattern in _texts(patterns))
             for key, patterns in wanted.items()
         )
+    if operator == "ForAllValues:StringEquals":
+        return all(value in values for key, values in wanted.items() for value in facts.get(key, []))
     if operator == "StringEquals":
         return all(facts.get(key) in _texts(values) for key, values in wanted.items())
     raise NotImplementedError(operator)

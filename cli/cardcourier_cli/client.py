@@ -112,6 +112,7 @@ class Api:
     def _send(self, method: str, path: str, body: Body | None, **options: Any) -> Any:
         if self._dry and method != "GET":
             hidden = {"secret", "text"} if path.endswith("/content") else {"secret"}
+            hidden |= {"code", "rows"} if path.startswith("/v1/cards/") else set()
             shown = {name: "…" if name in hidden else value for name, value in (body or {}).items()}
             text = json.dumps(shown, ensure_ascii=False) if body else ""
             self._say(self.words("would", method=method, path=path, body=text))

@@ -80,7 +80,8 @@ def _post(event: dict[str, Any], rid: str) -> web.Answer:
     form = requests.form_of(event)
     language = requests.language_of(event, form)
     viewer, cookie = requests.viewer_of(event, base_url, form.get("mark", ""))
-    visitor = Visitor(web.source_ip(event), viewer, rid, base_url, language)
+    agent = web.headers(event).get("user-agent", "")
+    visitor = Visitor(web.source_ip(event), viewer, rid, base_url, language, agent)
     if event["routeKey"].endswith("/q"):
         return _look_up(event, form, visitor)
     token = web.parameter(event, "token")

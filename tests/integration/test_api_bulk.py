@@ -194,8 +194,8 @@ def test_replacing_needs_its_own_right(merchant):
     assert problem(clerk.post("/v1/bulk", body)) == (403, "not_allowed")
 
 
-def test_many_cards_are_within_the_daily_limit_of_support(owner, merchant, monkeypatch):
-    monkeypatch.setattr("cardcourier.services.handling_orders.REPLACEMENTS_A_DAY", 1)
+def test_many_cards_are_within_the_daily_limit_of_support(owner, merchant):
+    assert owner("PATCH", "/v1/tenant", {"replacement_caps": {"support": 1}}).status == 200
     orders = ["I-1", "I-2"]
     paid(merchant, *orders)
     for order in orders:

@@ -59,7 +59,10 @@ NO_TOPIC = {"Not": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}}
 VAULT_RIGHTS = {
     "redeem": {"dynamodb:BatchGetItem"},
     "inventory": {"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:PutItem"},
+    "api": {"dynamodb:GetItem"},
 }
+# What the API may see of a sealed card.
+LABELS = {"pk", "batch", "sku", "row", "at"}
 
 
 def own_role(template):
@@ -168,10 +171,19 @@ def shops_secrets_are_closed(template):
 
 
 def vault_is_closed(template):
-    """Sealed cards are read by redeem, and by inventory to find duplicates; only inventory writes them."""
+    """Sealed cards are read by redeem, and by inventory to find duplicates; only inventory writes them.
+
+    The API reads the labels beside them, and may not ask for a whole item.
+    """
     for name, statement in rights(template):
         if table_of(statement) == "Vault" and actions(statement) - VAULT_RIGHTS.get(name, set()):
             yield f"{name}/{statement['Sid']}: {sorted(actions(statement))} on the vault"
+        if table_of(statement) != "Vault" or name != "api":
+            continue
+        seen = condition(statement, "ForAllValues:StringEquals", "dynamodb:Attributes")
+        select = condition(statement, "StringEquals", "dynamodb:Select")
+        if not seen or set(seen) - LABELS or select != ["SPECIFIC_ATTRIBUTES"]:
+            yield f"{name}/{statement['Sid']}: may read sealed bytes"
 
 
 def card_files_are_closed(template):

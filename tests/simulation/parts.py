@@ -17,6 +17,7 @@ from cardcourier.adapters.queues import DeliveryQueue, OrdersQueue, OutboundQueu
 from cardcourier.adapters.shop_secrets import ShopSecrets
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
+from cardcourier.adapters.tables.claims import ClaimsTable
 from cardcourier.adapters.tables.data_keys import DataKeysTable
 from cardcourier.adapters.tables.endpoints import EndpointsTable
 from cardcourier.adapters.tables.history import HistoryTable
@@ -28,6 +29,7 @@ from cardcourier.adapters.tables.orders import OrdersTable
 from cardcourier.adapters.tables.outbox import OutboxTable
 from cardcourier.adapters.tables.pools import PoolsTable
 from cardcourier.adapters.tables.refunds import RefundsTable
+from cardcourier.adapters.tables.slots import SlotsTable
 from cardcourier.adapters.tables.stock_entry import ImportDocuments, StockEntryTable
 from cardcourier.adapters.tables.stock_exit import StockExitTable
 from cardcourier.adapters.tables.tasks import TasksView
@@ -48,6 +50,7 @@ from cardcourier.services.handling_orders import OrderActions
 from cardcourier.services.importing import Importer
 from cardcourier.services.importing_jobs import ImportDesk
 from cardcourier.services.intake import Intake
+from cardcourier.services.keeping_claims import ClaimKeeper
 from cardcourier.services.managing.gates import DeploymentGate, GatesDesk
 from cardcourier.services.managing.listings import ListingsDesk
 from cardcourier.services.managing.products import ProductsDesk, RoomOpener
@@ -56,6 +59,7 @@ from cardcourier.services.pacing import Pace
 from cardcourier.services.passing import Passes
 from cardcourier.services.picking import Picker
 from cardcourier.services.redeeming import Redeem
+from cardcourier.services.replacements import Replacements
 from cardcourier.services.replacing import Replacer
 from cardcourier.services.showing import Showing
 from cardcourier.services.stocking import Stocker
@@ -362,7 +366,7 @@ class Parts:
         return Redeem(
             tokens=self.tokens,
             codes=self.buyer_links,
-            orders=self.orders,
+            orders=self.claims,
             notes=self.notes,
             showing=Showing(self.orders, self.vault, self.catalogue, self.clock),
             deliveries=self.delivery_queue,
@@ -372,7 +376,16 @@ class Parts:
 
     @cached_property
     def replacer(self):
-        return Replacer(self.orders, self.catalogue, self.picker, self.clock)
+        return Replacer(self.orders, self.catalogue, self.picker, ClaimKeeper(self.claims), self.clock)
+
+    @cached_property
+    def claims(self):
+        return ClaimsTable(self.main)
+
+    @cached_property
+    def replacements(self):
+        slots, tenant = SlotsTable(self.main), self.catalogue.tenant
+        return Replacements(self.orders, tenant, self.catalogue, slots, self.replacer, self.clock)
 
     @cached_property
     def order_actions(self):
@@ -382,7 +395,7 @@ class Parts:
             passes=self.orders_queue,
             notes=self.notes,
             limits=self.tokens,
-            replacing=self.replacer,
+            replacing=self.replacements,
             mailing=self.delivery_queue,
             clock=self.clock,
         )

@@ -16,14 +16,18 @@ NOON = 1_790_000_000_000
 RIGHTS = {
     "owner": "orders:read orders:act stock:read stock:import cards:replace products:write shops:write "
     "shops:secrets sales:pause notifications:write reports:read reports:run webhooks:read webhooks:write "
-    "keys:write team:write settings:write audit:read audit:own buyers:export buyers:erase",
+    "keys:write team:write settings:write audit:read audit:own buyers:export buyers:erase "
+    "cards:read cards:override cards:redeemed claims:read claims:act claims:supplier",
     "manager": "orders:read orders:act stock:read stock:import cards:replace products:write shops:write "
     "shops:secrets sales:pause notifications:write reports:read reports:run webhooks:read webhooks:write "
-    "audit:own buyers:export",
-    "stock": "orders:read stock:read stock:import products:write",
-    "support": "orders:read orders:act stock:read cards:replace",
-    "finance": "orders:read stock:read reports:read reports:run webhooks:read",
-    "auditor": "orders:read stock:read reports:read webhooks:read audit:read audit:own",
+    "audit:own buyers:export "
+    "cards:read cards:override cards:redeemed claims:read claims:act claims:supplier",
+    "stock": "orders:read stock:read stock:import products:write cards:read cards:redeemed claims:read",
+    "support": "orders:read orders:act stock:read cards:replace cards:read claims:read claims:act",
+    "finance": "orders:read stock:read reports:read reports:run webhooks:read "
+    "cards:read claims:read claims:supplier",
+    "auditor": "orders:read stock:read reports:read webhooks:read audit:read audit:own "
+    "cards:read claims:read",
 }
 
 

@@ -30,6 +30,7 @@ class World:
     """Everything the page needs, in memory; `events` says what happened in which order."""
 
     units: dict = field(default_factory=dict)
+    claims: dict = field(default_factory=dict)
     header: Header = HEADER
     token: Token | None = TOKEN
     product: Product | None = PRODUCT
@@ -66,6 +67,9 @@ class World:
     def token_of(self, header):
         return f"link-{header.seq}"
 
+    def network_mark(self, header, network):
+        return f"mark of {network}"
+
     def find_code(self, code, now):
         return [self.token] if code == CODE else []
 
@@ -75,7 +79,14 @@ class World:
     # -- orders
 
     def order(self, key):
-        return (self.header if key == KEY else None), list(self.units.values()), None
+        return (self.header if key == KEY else None), list(self.units.values()), list(self.claims.values())
+
+    def open_claim(self, claim):
+        return self.claims.setdefault(claim.id, claim)
+
+    def decide(self, seen, after, actor):
+        self.claims[seen.id] = after
+        return after
 
     def unit(self, key, line, n):
         return self.units[f"{line}#{n:04d}"]

@@ -21,7 +21,7 @@ COLUMNS = (
     "paused",
     "contact_days",
     "legal_hold",
-    "chargebacks",
+    "replacement_caps",
     "created_at",
 )
 PLACE = "/v1/tenant"
@@ -70,7 +70,7 @@ def show(context: Context) -> None:
 
 @tenant.command("change")
 def change(context: Context, fields: Fields = None) -> None:
-    """Change name, time_zone, currency, language, support, contact_days, legal_hold or chargebacks."""
+    """Change name, time_zone, currency, language, support, contact_days or legal_hold."""
     now = session(context)
     now.out.one(now.api.change(PLACE, fields_of(fields, now)), COLUMNS)
 

@@ -50,6 +50,10 @@ class BuyerLinks:
         hashes = [self.links.code_hash(version, code) for version in self.links.living()]
         return [token for each in hashes for token in self.tokens.find_by_hash(each, now)]
 
+    def network_mark(self, header: Header, network: str) -> str:
+        """What is kept of the network from which a card of the order was shown."""
+        return self.links.network_mark(self._version(header), header.key.tenant, network)
+
     def _row(self, header: Header, expires_at: int) -> tuple[str, list[str], Token]:
         version = self._version(header)
         kept = Token(header.key, header.seq, expires_at, version)

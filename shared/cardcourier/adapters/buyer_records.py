@@ -5,9 +5,10 @@ from typing import Any
 
 from cardcourier.adapters.keyring import Contacts, Links
 from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.claims import ClaimRecord, claim_of
 from cardcourier.adapters.tables.notes import NoteRecord
 from cardcourier.adapters.tables.notifications import notification_of
-from cardcourier.adapters.tables.records import HeaderRecord, Record, header_of, unit_of
+from cardcourier.adapters.tables.records import HeaderRecord, Record, UnitRecord, header_of, unit_of
 from cardcourier.adapters.tables.writes import Change, ConditionFailed, Delete, Item, Table
 from cardcourier.domain.buyers import BuyersOrder
 from cardcourier.domain.orders import Header, OrderKey
@@ -38,6 +39,7 @@ class BuyerRecords:
             notes=[_note(item) for item in items if _kind(item) == "L"],
             messages=[_message(item) for item in items if _kind(item) == "N"],
             reasons=[item["sk"]["S"] for item in items if _kind(item) in ("F", "T") and _worded(item)],
+            reports=[_report(item) for item in items if _kind(item) == "Q"],
             contact=self.contacts.open(key.tenant, sealed, key.order) if sealed else {},
         )
 
@@ -53,6 +55,15 @@ class BuyerRecords:
                 continue
             place = (keys.order_pk(header.key), str(note["id"]))
             self.main.write(Change(place, [NoteRecord.text.set(GONE)], NoteRecord.pk.exists()))
+        for unit in kept.units:
+            if unit.seen_from:
+                place = keys.unit(header.key, unit.line, unit.n)
+                self.main.write(Change(place, [UnitRecord.net.remove()], UnitRecord.pk.exists()))
+        for report in kept.reports:
+            if report["note"] != GONE:
+                place = (keys.order_pk(header.key), str(report["id"]))
+                worded = [ClaimRecord.note.set(GONE), ClaimRecord.why.set(GONE)]
+                self.main.write(Change(place, worded, ClaimRecord.pk.exists()))
         for fact in kept.reasons:
             self.main.write(
                 Change((keys.order_pk(header.key), fact), [Record.why.set(GONE)], Record.pk.exists())
@@ -100,6 +111,18 @@ def _worded(item: Item) -> bool:
 def _note(item: Item) -> dict[str, Any]:
     record = NoteRecord.from_raw_data(item)
     return {"id": record.sk, "at": int(record.at or 0), "text": record.text}
+
+
+def _report(item: Item) -> dict[str, Any]:
+    """What the buyer said of a card, and how it ended."""
+    claim = claim_of(item)
+    return {
+        "id": item["sk"]["S"],
+        "at": claim.opened_at,
+        "reason": claim.reason,
+        "note": claim.note,
+        "state": claim.state.value,
+    }
 
 
 def _message(item: Item) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from cardcourier.api.keys import MadeKey, made_key
 from cardcourier.api.routes import ANY_KEY, PUBLIC, Routes, answer
 from cardcourier.api.schemas import LongText, Moment, Shape, Text
 from cardcourier.domain.access import ApiKey, User
-from cardcourier.domain.catalogue import Tenant
+from cardcourier.domain.catalogue import MOST_CAP, Tenant
 from cardcourier.domain.retention import LEAST_DAYS, MOST_DAYS
 from cardcourier.errors import Denied
 
 routes = Routes("tenant")
+Role = Literal["owner", "manager", "stock", "support", "finance", "auditor"]
+Cap = Annotated[int, Field(ge=0, le=MOST_CAP, strict=True)]
 
 
 class NewTenant(Shape):
@@ -39,15 +41,15 @@ class TenantShape(NewTenant):
     """`paused` is why its sales are closed; empty while they are open. Products and shops say the same.
 
     `contact_days` after an order its buyer's data are erased; `legal_hold` is why none may be erased, empty
-    while they may. `chargebacks` is what becomes of a shown card whose payment is charged back: `burn` or
-    `dispute`.
+    while they may. `replacement_caps` says how many cards one person or key of a role may have replaced in a
+    day (UTC); a role that is not named has no cap.
     """
 
     created_at: Moment
     paused: str
     contact_days: int
     legal_hold: str
-    chargebacks: str
+    replacement_caps: dict[str, int]
 
 
 class Bootstrapped(Shape):
@@ -65,7 +67,7 @@ class TenantPatch(Shape):
     support: LongText | None = None
     contact_days: Annotated[int, Field(ge=LEAST_DAYS, le=MOST_DAYS, strict=True)] | None = None
     legal_hold: Text | None = None
-    chargebacks: Literal["burn", "dispute"] | None = None
+    replacement_caps: dict[Role, Cap] | None = None
 
 
 class Me(Shape):
@@ -148,5 +150,5 @@ def _shape(tenant: Tenant) -> TenantShape:
         paused=tenant.paused,
         contact_days=tenant.contact_days,
         legal_hold=tenant.legal_hold,
-        chargebacks=tenant.chargebacks,
+        replacement_caps=dict(tenant.replacement_caps),
     )

@@ -7,6 +7,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
 from cardcourier import wiring
+from cardcourier.api import auth
+from cardcourier.api.claims import OVERRIDE
 from cardcourier.api.idempotency import Repeat
 from cardcourier.api.paging import Cursor, Limit, read_cursor, write_cursor
 from cardcourier.api.routes import Routes, answer
@@ -101,12 +103,7 @@ class RemarkShape(Shape):
 
 
 class OrderShape(Shape):
-    """An order as it stands. `warnings` say what a person should know of it.
-
-    `asked` names refunds by amount of which nobody said yet what they end; `credit` counts pieces by line
-    that were cancelled by name and meet a later refund by number; `dispute` is `open`, `won`, `lost` or
-    empty.
-    """
+    """An order as it stands. `warnings` say what a person should know of it."""
 
     shop: str
     order: str
@@ -117,10 +114,6 @@ class OrderShape(Shape):
     amount: Money
     total: Money
     approved: bool
-    version: int
-    asked: list[str]
-    credit: dict[str, int]
-    dispute: str
     lines: list[LineShape]
     units: list[UnitShape]
     facts: list[FactShape]
@@ -153,7 +146,10 @@ class NewNote(Shape):
 
 
 class Replacement(Shape):
+    """`override` replaces beyond the warranty; it needs the scope cards:override."""
+
     reason: Annotated[LongText, Field(min_length=1)]
+    override: bool = False
 
 
 class Reopening(Shape):
@@ -285,9 +281,14 @@ def withdraw_links(shop: PathId, order: PathId, body: Reason) -> Done:
     repeat=Repeat.ANSWER,
 )
 def replace_card(shop: PathId, order: PathId, line: PathId, n: PathId, body: Replacement) -> UnitShape:
-    """Only a card that was shown can be invalid. Support may do this 20 times a day."""
-    replaced = wiring.order_actions().replace(_key(shop, order), line, _number(n), body.reason, _who())
-    return _unit(replaced)
+    """Only a card that was shown can be invalid. The tenant's `replacement_caps` say how many a day by role.
+
+    After the product's `warranty_days` it takes `override`.
+    """
+    if body.override:
+        auth.allow(routes.caller, OVERRIDE)
+    actions, key = wiring.order_actions(), _key(shop, order)
+    return _unit(actions.replace(key, line, _number(n), body.reason, _who(), override=body.override))
 
 
 @routes.on(
@@ -345,10 +346,6 @@ def _order(history: OrderHistory) -> OrderShape:
         amount=money(header.amount, header.currency),
         total=money(header.total, header.currency),
         approved=header.approved,
-        version=header.ver,
-        asked=list(header.asked),
-        credit=dict(header.credit),
-        dispute=header.dispute,
         lines=_lines(history),
         units=[_unit(unit) for unit in history.units],
         facts=_facts(history),

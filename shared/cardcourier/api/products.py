@@ -24,6 +24,7 @@ Characters = Annotated[int, Field(ge=0, le=4, strict=True)]
 Minutes = Annotated[int, Field(ge=1, le=1440, strict=True)]
 Views = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Days = Annotated[int, Field(ge=1, le=3650, strict=True)]
+Warranty = Annotated[int, Field(ge=0, le=3650, strict=True)]
 Shards = Annotated[int, Field(ge=1, le=MOST_SHARDS, strict=True)]
 
 
@@ -55,6 +56,9 @@ class NewProduct(Shape):
     `release_at` in the future makes it a presale. `pattern` is what every code must match, such as
     `[A-Z0-9]{16}`. `shards` spread the stock of a product that thousands buy at once. `fold` takes codes that
     differ in case or width alone for the same card; it stays as it is, alike for all products of one issuer.
+
+    `warranty_days` after its first showing a card is replaced with the right to override alone; null: no
+    such limit.
     """
 
     sku: Name
@@ -76,6 +80,7 @@ class NewProduct(Shape):
     mask: Mask = Mask()
     hide_after_reveal: bool = False
     fold: bool = False
+    warranty_days: Warranty | None = None
 
 
 class ProductPatch(Shape):
@@ -95,6 +100,7 @@ class ProductPatch(Shape):
     display: Display | None = None
     mask: Mask | None = None
     hide_after_reveal: bool | None = None
+    warranty_days: Warranty | None = None
 
 
 class ProductShape(Shape):
@@ -118,6 +124,7 @@ class ProductShape(Shape):
     hide_after_reveal: bool
     fold: bool
     paused: str
+    warranty_days: int | None
 
 
 @routes.on("GET", "/v1/products", "All products", scope="stock:read")
@@ -144,7 +151,9 @@ def change_product(sku: PathId, body: ProductPatch) -> Response[ProductShape]:
     """`release_at: null` opens a presale now. Who waits for a release is looked at when it changes."""
     kept = wiring.merchants().product(routes.caller.tenant, sku)
     seen = routes.if_match(kept.ver)
-    changed = _with_mask(routes.patched(kept.thing, body, clearable=("release_at",)), body.mask)
+    changed = _with_mask(
+        routes.patched(kept.thing, body, clearable=("release_at", "warranty_days")), body.mask
+    )
     wiring.products_desk().change(kept.thing, changed, seen, routes.caller.by)
     return answer(_shape(changed), ver=seen + 1)
 
@@ -175,4 +184,5 @@ def _shape(product: Product) -> ProductShape:
         hide_after_reveal=product.hide_after_reveal,
         fold=product.fold,
         paused=product.paused,
+        warranty_days=product.warranty_days,
     )

@@ -8,7 +8,13 @@ _READS = frozenset({"orders:read", "stock:read"})
 _MANAGES = _READS | {
     "orders:act",
     "stock:import",
+    "cards:read",
     "cards:replace",
+    "cards:override",
+    "cards:redeemed",
+    "claims:read",
+    "claims:act",
+    "claims:supplier",
     "products:write",
     "shops:write",
     "shops:secrets",
@@ -25,10 +31,12 @@ ROLES: dict[str, frozenset[str]] = {
     "owner": _MANAGES
     | {"buyers:erase", "keys:write", "team:write", "settings:write", "audit:read", "audit:own"},
     "manager": _MANAGES | {"audit:own"},
-    "stock": _READS | {"stock:import", "products:write"},
-    "support": _READS | {"orders:act", "cards:replace"},
-    "finance": _READS | {"reports:read", "reports:run", "webhooks:read"},
-    "auditor": _READS | {"reports:read", "webhooks:read", "audit:read", "audit:own"},
+    "stock": _READS | {"stock:import", "products:write", "cards:read", "cards:redeemed", "claims:read"},
+    "support": _READS | {"orders:act", "cards:read", "cards:replace", "claims:read", "claims:act"},
+    "finance": _READS
+    | {"reports:read", "reports:run", "webhooks:read", "cards:read", "claims:read", "claims:supplier"},
+    "auditor": _READS
+    | {"reports:read", "webhooks:read", "audit:read", "audit:own", "cards:read", "claims:read"},
 }
 """Scopes of each role. A key may hold fewer than its role, never more."""
 
@@ -41,19 +49,20 @@ _IMPLIED: dict[str, frozenset[str]] = {
 }
 """What was one right in 0.1.0 and can be had apart since, and what is a part of another."""
 
-_MANAGED = _MANAGES - {
-    "shops:secrets",
-    "sales:pause",
-    "notifications:write",
-    "webhooks:read",
-    "webhooks:write",
-    "buyers:export",
+_MANAGED = _READS | {
+    "orders:act",
+    "stock:import",
+    "cards:replace",
+    "products:write",
+    "shops:write",
+    "reports:read",
+    "reports:run",
 }
 _IN_0_1_0: dict[str, frozenset[str]] = {
     "owner": _MANAGED | {"keys:write"},
     "manager": _MANAGED,
-    "stock": ROLES["stock"],
-    "support": ROLES["support"],
+    "stock": _READS | {"stock:import", "products:write"},
+    "support": _READS | {"orders:act", "cards:replace"},
     "finance": _READS | {"reports:read", "reports:run"},
     "auditor": _READS | {"reports:read"},
 }

@@ -72,11 +72,11 @@ def aftermath(lines: Iterable[JournalLine]) -> Aftermath:
         key = OrderKey(line.tenant, line.shop, line.order)
         if line.kind == VOIDED:
             found.voided.add(line.batch)
-        elif line.unit:
+        elif line.kind.startswith("unit."):
             _take_unit(found, last, line, _unit_name(key, line))
         elif line.order and line.kind.startswith("order.") and line.item.endswith("/H"):
             found.orders[key] = max(found.orders.get(key, 0), line.ver)
-        elif line.order:
+        elif line.order and "/F/" in line.item:
             found.facts[key].add(line.item.split("/F/", 1)[-1])
     return found
 

@@ -7,6 +7,7 @@
     card handed over or spent  card_cost, once for the first card of a unit
     card replaced              replacement_cost at once, and nothing when it is handed over
     booked card back in stock  cost_recovery
+    supplier's credit          cost_recovery, for the claimed cards together
 
 Only the attributes named here are read; whatever else an item holds cannot reach the journal.
 """
@@ -237,6 +238,53 @@ def _retention(old: Image, _: Image) -> Change | None:
     )
 
 
+def _claim(old: Image, new: Image) -> Change:
+    """What was said or decided of a card. A note is the buyer's own and stays where it can be erased."""
+    kinds = {"open": "claim.opened", "waiting_supplier": "claim.waits"}
+    same = old.get("st") == new["st"]
+    return Change(
+        kind="claim.changed" if same else kinds.get(new["st"], "claim.closed"),
+        before=str(old.get("st") or ""),
+        after=str(new["st"]),
+        quantity=1,
+        line=str(new["unit"]).rpartition("#")[0],
+        unit=str(new["unit"]).replace("#", "/"),
+        sku=new["sku"],
+        card=new["card"],
+        batch=new["batch"],
+    )
+
+
+def _redemption(_: Image, new: Image) -> Change:
+    """An issuer's word that a card was redeemed, at the time `after` (epoch ms)."""
+    return Change(
+        kind="card.redeemed",
+        after=str(whole(new["redeemed_at"])),
+        quantity=1,
+        sku=new["sku"],
+        card=new["card"],
+        batch=new["batch"],
+        why=str(new.get("source") or ""),
+    )
+
+
+def _supplier_claim(old: Image, new: Image) -> Change:
+    """What became of cards that were told to their supplier together; its credit is booked once."""
+    legs: tuple[Leg, ...] = ()
+    if new["st"] == "credited" and old.get("st") != "credited":
+        amount, cards = whole(new.get("credit") or 0), whole(new["n"])
+        legs = (Leg(LegKind.COST_RECOVERY, amount, new["ccy"], "", new.get("sku") or "", cards),)
+    return Change(
+        kind=f"supplier_claim.{new['st']}",
+        before=str(old.get("st") or ""),
+        after=str(new["st"]),
+        quantity=whole(new["n"]),
+        sku=new.get("sku") or "",
+        batch=new.get("of_batch") or "",
+        legs=legs,
+    )
+
+
 _KINDS: Mapping[str, Callable[[Image, Image], Change | None]] = {
     "order": _header,
     "fact": _fact,
@@ -245,4 +293,7 @@ _KINDS: Mapping[str, Callable[[Image, Image], Change | None]] = {
     "void": _voided,
     "task": _task,
     "retention": _retention,
+    "claim": _claim,
+    "redemption": _redemption,
+    "supplier_claim": _supplier_claim,
 }

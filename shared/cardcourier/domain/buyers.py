@@ -11,13 +11,15 @@ from cardcourier.domain.orders import Header, Unit
 class BuyersOrder:
     """All that is kept of one order; `notes` and `messages` are plain facts for the buyer's copy.
 
-    `reasons` name the refunds and cancels for which the shop gave a reason in its own words.
+    `reports` is what the buyer said of cards that did not work. `reasons` name the refunds and cancels for
+    which the shop gave a reason in its own words.
     """
 
     header: Header
     units: Sequence[Unit]
     notes: Sequence[Mapping[str, Any]]
     messages: Sequence[Mapping[str, Any]]
+    reports: Sequence[Mapping[str, Any]] = ()
     reasons: Sequence[str] = ()
     contact: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -47,5 +49,6 @@ def told(kept: BuyersOrder) -> dict[str, Any]:
             for unit in kept.units
         ],
         "notes": list(kept.notes),
+        "reports": list(kept.reports),
         "messages": list(kept.messages),
     }

@@ -9,6 +9,9 @@ from cardcourier.errors import Refused
 
 _SKU = re.compile(r"[^\s#\x00-\x1f\x7f][^#\x00-\x1f\x7f]{0,63}")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+REPLACEMENT_CAPS = {"support": 20}
+"""Replaced cards a day by role, unless a tenant says otherwise."""
+MOST_CAP = 1_000
 
 
 def check_sku(sku: str) -> str:
@@ -33,6 +36,8 @@ class Tenant:
     `contact_days` is how many days after an order its buyer's data are erased; `legal_hold` is why nothing
     may be erased, empty while it may. `chargebacks` says what becomes of a shown card whose payment is
     charged back: `burn` it, or `dispute` and keep it until that is decided.
+    `replacement_caps` says how many cards one person or key of a role may have replaced in a day (UTC); a
+    role that is not named has no cap.
     """
 
     id: str
@@ -47,6 +52,7 @@ class Tenant:
     contact_days: int = 730
     legal_hold: str = ""
     chargebacks: str = BURN
+    replacement_caps: dict[str, int] = field(default_factory=lambda: dict(REPLACEMENT_CAPS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +100,8 @@ class Product:
     `fold` takes codes that differ in case or width alone for the same card.
     `paused` is why its sales are closed, since `paused_at` (epoch ms); with `stop_reveals` cards that are
     handed over already are not shown either.
+
+    `warranty_days` after its first showing a card is replaced by owners and managers alone; None: no limit.
     """
 
     tenant: str
@@ -120,6 +128,7 @@ class Product:
     display: str = "link"
     mask: tuple[int, int] = (0, 4)
     hide_after_reveal: bool = False
+    warranty_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

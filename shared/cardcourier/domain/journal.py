@@ -6,7 +6,10 @@ id come from the item, so a replayed stream record gives the same line again:
     id     <at, 13 digits>#<item>#<ver, 6 digits>
     item   <shop>/<order>/H    <shop>/<order>/F/<kind>/<id>    <shop>/<order>/U/<line>/<nnnn>
            <shop>/<order>/T/<kind>/<what>    what people said to something that waits for one
+           <shop>/<order>/Q/<claim>    what was said and decided of a card
            stock/<batch>/M/<chunk>    stock/<batch>/V/<chunk>    cards that came in, and that were voided
+           stock/<batch>/R/<card>    an issuer's word that a card was redeemed
+           SUPCLAIM/<id>    cards told to their supplier together, and what became of them
            RETENTION    buyers' data erased by age: days `before` to `after`, so many orders clear
     home   day = UTC day of `at`, lane = crc32("<shop>/<order>") % LANES
 

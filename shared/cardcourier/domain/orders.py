@@ -143,7 +143,8 @@ class Unit:
     """One card's worth of one line. `gen` counts replacements, `exposed_at` the first showing.
 
     `since` is when a person opened a shown card anew, or its only viewer came then: from it days and
-    grace are counted.
+    grace are counted. `replaces` is the card in whose place the unit got its present one.
+    `seen_from` marks the network of the first showing, `seen_on` the class of its device.
     """
 
     key: OrderKey
@@ -174,6 +175,9 @@ class Unit:
     due: int | None = None
     at: int = 0
     delivered_by: str = ""
+    replaces: str = ""
+    seen_from: str = ""
+    seen_on: str = ""
     log: tuple[Step, ...] = ()
 
     @property

@@ -47,6 +47,8 @@ TYPES: Mapping[str, str] = {
     "unit.returned": "a piece ended and its card, never shown, is back in stock",
     "unit.disputed": "a piece ended, its card is kept and shown to nobody while the chargeback is disputed",
     "unit.refunded": "a piece ended and its card, shown before, is burnt",
+    "claim.opened": "a buyer says that a card does not work, or a person opened the claim again",
+    "claim.closed": "a claim was replaced, refunded, rejected or withdrawn; `state` says which",
     UNTOLD: "a message to a buyer will not be tried again by itself",
     IMPORTED: "a file of cards was taken into stock",
     TEST: "sent when asked for, to try an endpoint",
@@ -87,7 +89,7 @@ def event_of(line: JournalLine, after: Image) -> Event | None:
         "shop": line.shop,
         "order_id": line.order,
         "number": line.number,
-        **(_of_unit(line, after) if line.unit else _of_order(line, after)),
+        **_said(line, after),
         "entries": [_entry(leg) for leg in line.legs],
         "version": line.ver,
     }
@@ -151,6 +153,27 @@ def untold(before: Image | None, after: Image | None, key: Mapping[str, str]) ->
 def rfc3339(at: int) -> str:
     """A time in UTC to the millisecond."""
     return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+
+
+def _said(line: JournalLine, after: Image) -> dict[str, Any]:
+    if line.kind.startswith("claim."):
+        return _of_claim(line, after)
+    return _of_unit(line, after) if line.unit else _of_order(line, after)
+
+
+def _of_claim(line: JournalLine, after: Image) -> dict[str, Any]:
+    """Never what the buyer wrote: only which of the reasons it is."""
+    return {
+        "claim": line.item.rpartition("/")[2],
+        "unit": line.unit,
+        "line": line.line,
+        "sku": line.sku,
+        "batch": line.batch,
+        "last4": str(after.get("l4") or ""),
+        "reason": str(after["reason"]),
+        "state": line.after,
+        "previous_state": line.before,
+    }
 
 
 def _of_unit(line: JournalLine, after: Image) -> dict[str, Any]:

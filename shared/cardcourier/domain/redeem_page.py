@@ -20,7 +20,7 @@ WITH_CARD: frozenset[str] = frozenset({"ready", "revealed"})
 MOST_ON_A_PAGE = 20
 """Cards that a page shows one by one; more are summed up, and handed out as a file."""
 
-PROBLEMS = ("invalid", "used", "region", "mistyped")
+PROBLEMS = ("invalid", "used", "region", "mistyped", "other")
 """What a buyer can report about a card: the values of the field `reason`."""
 
 
@@ -31,7 +31,9 @@ class CardBlock:
     `ref` names the unit inside its order. `code` and `number` are plaintext and filled only in the
     answer to a reveal. `head` and `last4` are what may be seen before, empty while there is no card.
     `covered` asks the page to cover the code until it is tapped. `release_at` belongs to a presale,
-    `expires_at` to the card. `steps` and `redeem_url` tell how and where to redeem.
+    `expires_at` to the card. `steps` and `redeem_url` tell how and where to redeem. `claim` is how the
+    buyer's report on the card stands (`open`, `waiting_supplier`, `replaced`, `refunded`, `rejected`), empty
+    without one.
     """
 
     ref: str
@@ -46,6 +48,7 @@ class CardBlock:
     expires_at: int | None = None
     redeem_url: str | None = None
     steps: tuple[str, ...] = ()
+    claim: str = ""
 
     @property
     def plain(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from cardcourier.domain.claims import Claim
 from cardcourier.domain.marks import Mark
 from cardcourier.domain.notification import Notification
 from cardcourier.domain.orders import Header, Unit
@@ -52,6 +53,7 @@ class OrderHistory:
     notes: tuple[Note, ...] = ()
     notifications: tuple[Notification, ...] = ()
     marks: Mapping[tuple[str, str], Mark] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ def timeline(history: OrderHistory) -> tuple[Entry, ...]:
         *(_of_fact(fact) for fact in history.facts),
         *(entry for unit in history.units for entry in _of_unit(unit)),
         *(_of_note(note) for note in history.notes),
+        *(entry for claim in history.claims for entry in _of_claim(claim)),
         *(entry for note in history.notifications for entry in _of_notification(note)),
     ]
     return tuple(sorted(entries, key=lambda entry: entry.at))
@@ -139,6 +142,29 @@ def _of_note(note: Note) -> Entry:
         why=note.text if not rest else f"{rest}: {note.text}",
         request_id=note.rid,
     )
+
+
+def _of_claim(claim: Claim) -> Iterator[Entry]:
+    """What was reported, and its last decision if there is one."""
+    yield Entry(
+        at=claim.opened_at,
+        what="problem",
+        unit=claim.unit,
+        by=claim.opened_by,
+        why=f"{claim.reason}: {claim.note}".strip(": "),
+        last4=claim.last4,
+        request_id=claim.rid if claim.ver == 1 else "",
+    )
+    if claim.ver > 1:
+        yield Entry(
+            at=claim.at,
+            what=f"claim {claim.state}",
+            unit=claim.unit,
+            by=claim.by,
+            why=claim.why,
+            last4=claim.last4,
+            request_id=claim.rid,
+        )
 
 
 def _of_notification(note: Notification) -> Iterator[Entry]:

@@ -70,6 +70,7 @@ def _card(block: CardBlock) -> Json:
             "expires_at": _rfc3339(block.expires_at),
             "redeem_url": block.redeem_url,
             "steps": list(block.steps),
+            "claim": block.claim or None,
         }
     )
 

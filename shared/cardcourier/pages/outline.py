@@ -7,6 +7,7 @@ from cardcourier.domain.redeem_page import WITH_CARD, CardBlock, OrderPage
 from cardcourier.pages.code_text import has_lookalikes
 
 _GONE = frozenset({"replaced", "ended"})
+_CLAIMED = frozenset({"open", "waiting_supplier", "rejected"})
 _SEEN = frozenset({"revealed", "closed"})
 
 
@@ -42,7 +43,9 @@ def outline(page: OrderPage) -> Outline:
     return Outline(
         headline=f"headline_{_mood(page)}",
         guides=_guides(page.blocks),
-        reportable=tuple(block for block in page.blocks if block.state in _SEEN),
+        reportable=tuple(
+            block for block in page.blocks if block.state in _SEEN and block.claim not in _CLAIMED
+        ),
         plain_cards=len(plain),
         plain_texts=sum(text is not None for block in plain for text in (block.number, block.code)),
         lookalikes=any(has_lookalikes(text or "") for block in plain for text in (block.number, block.code)),

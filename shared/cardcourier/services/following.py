@@ -23,6 +23,7 @@ class Views(Protocol):
     def put_orders(self, rows: Iterable[OrderRow]) -> None: ...
     def put_last4(self, rows: Iterable[tuple[str, OrderKey, str, int]]) -> None: ...
     def put_outcomes(self, rows: Iterable[tuple[str, str, str, str]]) -> None: ...
+    def put_claims(self, rows: Iterable[tuple[OrderKey, str, str, str]]) -> None: ...
     def put_sales(self, rows: Iterable[tuple[str, str, int]]) -> None: ...
 
 
@@ -84,6 +85,7 @@ class Projector:
             ]
         )
         self.views.put_outcomes(list(_outcomes(changes)))
+        self.views.put_claims(list(_claims(changes)))
         self.views.put_sales(
             [
                 (c.order.tenant, str(c.after["sku"]), int(c.after["at"]))
@@ -116,3 +118,12 @@ def _outcomes(changes: Sequence[Changed]) -> Iterator[tuple[str, str, str, str]]
             yield change.order.tenant, str(after["batch"]), "D", str(after["card"])
         if change.replaced:
             yield change.order.tenant, str(before["batch"]), "I", str(before["card"])
+
+
+def _claims(changes: Sequence[Changed]) -> Iterator[tuple[OrderKey, str, str, str]]:
+    """`(order, batch, card, claim)` of every claim that was opened."""
+    for change in changes:
+        after = change.after or {}
+        if after.get("kind") == "claim" and change.before is None:
+            claim = str(change.key["sk"]).partition("#")[2]
+            yield change.order, str(after["batch"]), str(after["card"]), claim

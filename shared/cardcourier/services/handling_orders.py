@@ -16,7 +16,6 @@ from cardcourier.errors import Conflict, NotFound, Refused, Unavailable
 DAY = 86_400_000
 LINK_DAYS = 30
 RESENDS_A_DAY = 5
-REPLACEMENTS_A_DAY = 20
 REOPENINGS_A_DAY = 20
 ROUNDS = 8
 CAPPED_ROLES = frozenset({"support"})
@@ -51,7 +50,11 @@ class Limits(Protocol):
 
 
 class Replacing(Protocol):
-    def replace(self, key: OrderKey, line: str, n: int, by: str, why: str, rid: str) -> Unit: ...
+    """Replaces cards within the shop's rules."""
+
+    def replace(
+        self, key: OrderKey, line: str, n: int, reason: str, who: "Who", *, override: bool = False
+    ) -> Unit: ...
 
 
 class Mailing(Protocol):
@@ -152,11 +155,11 @@ class OrderActions:
             raise NotFound("not_found", "There is no such unit in this order.")
         self.notes.put(key, text, unit, self._actor(who, "note"))
 
-    def replace(self, key: OrderKey, line: str, n: int, reason: str, who: Who) -> Unit:
-        """A new card for one that does not work; support has a daily limit."""
-        if who.role in CAPPED_ROLES:
-            self._within("replace", f"{key.tenant}/{who.by}", REPLACEMENTS_A_DAY, "replacements")
-        return self.replacing.replace(key, line, n, who.by, reason, who.rid)
+    def replace(
+        self, key: OrderKey, line: str, n: int, reason: str, who: Who, *, override: bool = False
+    ) -> Unit:
+        """A new card for one that does not work, within the daily cap of the role and the warranty."""
+        return self.replacing.replace(key, line, n, reason, who, override=override)
 
     def reopen(self, key: OrderKey, line: str, n: int, reason: str, who: Who) -> Unit:
         """Let the buyer look at a shown card anew, as if nobody had yet; support has a daily limit.

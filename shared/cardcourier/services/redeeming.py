@@ -3,7 +3,7 @@
 GET changes nothing. A card is shown only after it was committed that it is shown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from hmac import compare_digest
@@ -11,6 +11,8 @@ from typing import Protocol
 
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product, Tenant
+from cardcourier.domain.claims import Claim, ClaimState, claim_id, claim_on
+from cardcourier.domain.devices import network_of
 from cardcourier.domain.free_text import without_cards
 from cardcourier.domain.orders import Header, OrderKey, Unit
 from cardcourier.domain.protocol import Actor
@@ -23,6 +25,7 @@ from cardcourier.services.showing import DAY, MINUTE, Showing, Visitor
 REVEALS_A_MINUTE = 10
 LOOKUPS_A_MINUTE = 5
 MAILS_A_DAY = 5
+MOST_NOTE = 500
 LEFT_TO_THE_HAND = 3
 """Views that no page takes by itself."""
 
@@ -39,10 +42,13 @@ class Codes(Protocol):
     def code_of(self, header: Header) -> str: ...
     def token_of(self, header: Header) -> str: ...
     def find_mail(self, number: str, email: str, now: int) -> list[Token]: ...
+    def network_mark(self, header: Header, network: str) -> str: ...
 
 
 class Orders(Protocol):
-    def order(self, key: OrderKey) -> tuple[Header | None, list[Unit], object]: ...
+    def order(self, key: OrderKey) -> tuple[Header | None, list[Unit], list[Claim]]: ...
+    def open_claim(self, claim: Claim) -> Claim: ...
+    def decide(self, seen: Claim, after: Claim, actor: Actor) -> Claim | None: ...
 
 
 class Notes(Protocol):
@@ -79,8 +85,8 @@ class Redeem:
 
     def page(self, token: str, visitor: Visitor) -> OrderPage:
         """The masked page. Raises NotFound alike for unknown, expired and withdrawn links."""
-        header, units = self._order(token)
-        page = self._page(token, header, units, visitor, {})
+        header, units, claims = self._order(token)
+        page = self._page(token, header, units, visitor, {}, claims)
         return replace(page, opens_itself=self._opens_itself(page, units))
 
     def reveal(
@@ -94,36 +100,57 @@ class Redeem:
         now = self.clock()
         if not self.tokens.allow("reveal", visitor.who, REVEALS_A_MINUTE, MINUTE, now):
             raise TooMany
-        header, units = self._order(token)
+        header, units, claims = self._order(token)
         subject = sha256(token.encode()).hexdigest()[:32]
         locked = self.tokens.locked_until(subject, now)
         if locked is not None:
-            page = self._page(token, header, units, visitor, {})
+            page = self._page(token, header, units, visitor, {}, claims)
             return replace(page, locked_until=locked, tries_left=0)
         proven = self._proves(header, proof)
         if not proven and self.showing.proof_needed(self._live(header, units), visitor.viewer):
             left = self.tokens.miss(subject, now) if proof else None
-            page = self._page(token, header, units, visitor, {})
+            page = self._page(token, header, units, visitor, {}, claims)
             locked = self.tokens.locked_until(subject, now) if left == 0 else None
             return replace(
                 page, proof_needed=True, proof_failed=bool(proof), tries_left=left, locked_until=locked
             )
         if most is not None and len(units) > most:
-            return self._page(token, header, units, visitor, {})
+            return self._page(token, header, units, visitor, {}, claims)
+        visitor = replace(visitor, network=self.codes.network_mark(header, network_of(visitor.ip)))
         seen, cards = self.showing.show(self._live(header, units), visitor, proven=proven)
         units = [seen.get(unit.name, unit) for unit in units]
-        return self._page(token, header, units, visitor, cards)
+        return self._page(token, header, units, visitor, cards, claims)
 
     def report_problem(self, token: str, visitor: Visitor, ref: str, reason: str, text: str) -> OrderPage:
-        """Keep the buyer's report with the order. Raises NotFound, TooMany."""
-        if not self.tokens.allow("problem", visitor.who, LOOKUPS_A_MINUTE, MINUTE, self.clock()):
+        """Claim the card `ref`, or one by its last characters; raises NotFound, TooMany.
+
+        Only a card that was shown can be claimed. A report that names no such card is kept as a note of the
+        order, so that nothing a buyer says is lost. Whoever reports a card again finds the first report.
+        """
+        now = self.clock()
+        if not self.tokens.allow("problem", visitor.who, LOOKUPS_A_MINUTE, MINUTE, now):
             raise TooMany
-        header, units = self._order(token)
-        about = ref if any(unit.name == ref for unit in units) else ""
-        actor = Actor("buyer", self.clock(), visitor.rid, why=f"problem:{reason}")
-        told = f"{reason}: {without_cards(text)}".strip(": ")
-        self.notes.put(header.key, told[:500], about, actor)
-        return replace(self._page(token, header, units, visitor, {}), problem_sent=True)
+        header, units, claims = self._order(token)
+        note = without_cards(text)[:MOST_NOTE]
+        unit = _reported(units, ref)
+        if unit is None:
+            about = ref if any(unit.name == ref for unit in units) else ""
+            told = f"{reason}: {note}".strip(": ")
+            self.notes.put(
+                header.key, told[:MOST_NOTE], about, Actor("buyer", now, visitor.rid, f"problem:{reason}")
+            )
+        else:
+            kept = self._claim(claim_on(unit, reason, note, now, "buyer", visitor.rid))
+            claims = [*(claim for claim in claims if claim.id != kept.id), kept]
+        return replace(self._page(token, header, units, visitor, {}, claims), problem_sent=True)
+
+    def _claim(self, new: Claim) -> Claim:
+        """The claim on this card: new, or the first one. What the buyer took back may be said again."""
+        kept = self.orders.open_claim(new)
+        if kept.state is not ClaimState.WITHDRAWN:
+            return kept
+        again = replace(kept, state=ClaimState.OPEN, reason=new.reason)
+        return self.orders.decide(kept, again, Actor("buyer", new.at, new.rid, new.reason)) or kept
 
     def look_up(self, visitor: Visitor, number: str, code: str) -> str | None:
         """The link for an order number and its pick-up code, or None. Raises TooMany."""
@@ -155,12 +182,12 @@ class Redeem:
 
     # -- the page -------------------------------------------------------------------------------
 
-    def _order(self, token: str) -> tuple[Header, list[Unit]]:
+    def _order(self, token: str) -> tuple[Header, list[Unit], list[Claim]]:
         found = self.codes.find(token, self.clock())
-        header, units, _ = self.orders.order(found.key) if found else (None, [], None)
+        header, units, claims = self.orders.order(found.key) if found else (None, [], [])
         if found is None or header is None or header.seq != found.seq:
             raise NotFound("no_such_link", "This link is unknown or has ended; ask the shop for a new one.")
-        return header, units
+        return header, units, claims
 
     def _live(self, header: Header, units: list[Unit]) -> list[Unit]:
         """The units whose cards the buyer may have."""
@@ -190,6 +217,7 @@ class Redeem:
         units: list[Unit],
         visitor: Visitor,
         cards: Mapping[str, Card],
+        claims: Sequence[Claim],
     ) -> OrderPage:
         tenant = self.catalogue.tenant(header.key.tenant)
         live = [unit for unit in units if not unit.ended]
@@ -200,7 +228,12 @@ class Redeem:
             support=tenant.support,
             order_number_masked=masked_number(number),
             order_number=number if cards else "",
-            blocks=tuple(self._block(header, unit, visitor, cards.get(unit.name)) for unit in units),
+            blocks=tuple(
+                replace(
+                    self._block(header, unit, visitor, cards.get(unit.name)), claim=_claimed(unit, claims)
+                )
+                for unit in units
+            ),
             total=len(live),
             delivered=sum(unit.holds_card for unit in live),
             proof_needed=self.showing.proof_needed(self._live(header, units), visitor.viewer),
@@ -262,6 +295,27 @@ class Redeem:
             redeem_url=(product.redeem_url or None) if product else None,
             steps=steps,
         )
+
+
+def _reported(units: Sequence[Unit], ref: str) -> Unit | None:
+    """The shown card that is meant: by its unit, or by its last characters if they are those of one only."""
+    shown = [unit for unit in units if unit.holds_card and unit.exposed]
+    named = [unit for unit in shown if unit.name == ref]
+    ending = [unit for unit in shown if ref and unit.last4.casefold() == ref.strip().casefold()]
+    found = named or ending
+    return found[0] if len(found) == 1 else None
+
+
+def _claimed(unit: Unit, claims: Sequence[Claim]) -> str:
+    """How the claim on the unit's card stands, or on the one that it replaced while the new one is unseen."""
+    by_id = {claim.id: claim for claim in claims}
+    held = by_id.get(claim_id(unit.name, unit.gen))
+    if held is not None:
+        return held.state
+    before = by_id.get(claim_id(unit.name, unit.gen - 1))
+    if before is not None and (unit.ended or not unit.exposed):
+        return before.state
+    return ""
 
 
 def _seen_before(unit: Unit, product: Product | None) -> tuple[str, str]:

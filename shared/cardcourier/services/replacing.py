@@ -32,6 +32,12 @@ class Catalogue(Protocol):
     def find_shop(self, shop: str) -> Shop | None: ...
 
 
+class Claims(Protocol):
+    """Keeps what is claimed of cards."""
+
+    def replaced(self, seen: Unit, now: Unit, actor: Actor) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Replacer:
     """Replaces cards."""
@@ -39,10 +45,11 @@ class Replacer:
     orders: Orders
     catalogue: Catalogue
     picker: Picker
+    claims: Claims
     clock: Callable[[], int]
 
-    def replace(self, key: OrderKey, line: str, n: int, by: str, why: str, rid: str) -> Unit:
-        """Mark the unit's card invalid and take a new one in the same write.
+    def replace(self, key: OrderKey, line: str, n: int, by: str, why: str, rid: str, card: str = "") -> Unit:
+        """Mark the unit's card invalid and take a new one in the same write; with `card`, only that one.
 
         Raises NotFound, Refused when the card was never shown or the piece was refunded,
         Conflict when the unit changed meanwhile, there is no stock, or its sales are paused.
@@ -56,6 +63,10 @@ class Replacer:
             raise Refused(
                 "not_shown", "Only a card that the buyer has seen can be invalid; this one was not shown."
             )
+        if card not in ("", seen.card):
+            raise Conflict(
+                "changed_meanwhile", "The unit holds another card by now; look at the order again."
+            )
         product = self.catalogue.product(key.tenant, seen.sku)
         if product is None:
             raise NotFound("not_found", f"Product {seen.sku} is not in the catalogue.")
@@ -63,11 +74,20 @@ class Replacer:
         if closed is not None:
             raise Conflict("paused", f"Sales are paused: {closed.reason}. Resume them, then replace again.")
         actor = Actor(by, self.clock(), rid, why)
-        return self._take(seen, product, actor)
+        unit = self._take(seen, product, actor)
+        self.claims.replaced(seen, unit, actor)
+        return unit
 
     def _take(self, seen: Unit, product: Product, actor: Actor) -> Unit:
         fresh = replace(
-            seen, gen=seen.gen + 1, exposed_at=None, since=None, views=0, viewers=(), why=actor.why
+            seen,
+            gen=seen.gen + 1,
+            replaces=seen.card,
+            exposed_at=None,
+            since=None,
+            views=0,
+            viewers=(),
+            why=actor.why,
         )
 
         pool = None if product.kind == "fixed" else pool_of(product)

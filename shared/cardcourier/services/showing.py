@@ -12,6 +12,7 @@ from typing import Protocol
 
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product
+from cardcourier.domain.devices import device_of
 from cardcourier.domain.gates import Gate, reveals_stopped
 from cardcourier.domain.orders import Unit
 from cardcourier.domain.protocol import Actor, Lost
@@ -42,13 +43,18 @@ class Catalogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks. `viewer` is the random mark of the browser's cookie, empty on a first visit."""
+    """Who asks. `viewer` is the random mark of the browser's cookie, empty on a first visit.
+
+    `agent` is what the browser calls itself, `network` the keyed mark under which its network is kept.
+    """
 
     ip: str
     viewer: str
     rid: str
     base_url: str
     language: str = "zh-CN"
+    agent: str = ""
+    network: str = ""
 
     @property
     def who(self) -> str:
@@ -148,6 +154,8 @@ class Showing:
                     views=1,
                     viewers=(visitor.viewer,),
                     view_rid=visitor.rid,
+                    seen_from=visitor.network,
+                    seen_on=device_of(visitor.agent),
                 )
                 outcome = self.orders.expose(unit, wanted, actor)
             elif self._may_view_again(unit, visitor, proven=proven):

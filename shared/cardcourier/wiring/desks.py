@@ -21,6 +21,7 @@ from cardcourier.wiring.secrets import (
     unread,
 )
 from cardcourier.wiring.tables import (
+    catalogue,
     catalogue_table,
     connections,
     endpoints,
@@ -33,6 +34,7 @@ from cardcourier.wiring.tables import (
     outbox,
     pools,
     refunds,
+    slots,
     table,
     tasks_view,
     tokens,
@@ -62,7 +64,6 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.telling import TellingTable
     from cardcourier.domain.catalogue import Tenant
     from cardcourier.domain.language import Language
-    from cardcourier.services.answering import RefundAnswers
     from cardcourier.services.bulk_jobs import BulkDesk
     from cardcourier.services.buyers import BuyersDesk, BuyerWorker
     from cardcourier.services.fixed_content import ContentDesk
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from cardcourier.services.managing.users import UsersDesk
     from cardcourier.services.reading_audit import AuditDesk
     from cardcourier.services.reading_orders import OrdersDesk
+    from cardcourier.services.replacements import Replacements
     from cardcourier.services.report_jobs import ReportDesk
     from cardcourier.services.retaining import Retention
     from cardcourier.services.running_bulk import BulkRunner
@@ -364,13 +366,6 @@ def preview(
 
 
 @cache
-def refund_answers() -> RefundAnswers:
-    from cardcourier.services.answering import RefundAnswers
-
-    return RefundAnswers(orders(), refunds(), orders_queue(), now_ms)
-
-
-@cache
 def order_actions() -> OrderActions:
     from cardcourier.services.handling_orders import OrderActions
 
@@ -380,10 +375,17 @@ def order_actions() -> OrderActions:
         passes=orders_queue(),
         notes=notes(),
         limits=tokens(),
-        replacing=replacer(),
+        replacing=replacements(),
         mailing=delivery_queue(),
         clock=now_ms,
     )
+
+
+@cache
+def replacements() -> Replacements:
+    from cardcourier.services.replacements import Replacements
+
+    return Replacements(orders(), tenant_now, catalogue(), slots(), replacer(), now_ms)
 
 
 @cache

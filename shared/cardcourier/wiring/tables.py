@@ -9,7 +9,9 @@ from cardcourier.clock import now_ms
 from cardcourier.wiring.clients import client, settings
 
 if TYPE_CHECKING:
+    from cardcourier.adapters.tables.card_homes import CardHomes
     from cardcourier.adapters.tables.catalogue import CachedCatalogue, CatalogueTable
+    from cardcourier.adapters.tables.claims import ClaimsTable
     from cardcourier.adapters.tables.connections import ConnectionsTable
     from cardcourier.adapters.tables.endpoints import EndpointsTable
     from cardcourier.adapters.tables.history import HistoryTable
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.orders import OrdersTable
     from cardcourier.adapters.tables.outbox import OutboxTable
     from cardcourier.adapters.tables.pools import PoolsTable
+    from cardcourier.adapters.tables.redemptions import RedemptionsTable
     from cardcourier.adapters.tables.refunds import RefundsTable
+    from cardcourier.adapters.tables.slots import SlotsTable
+    from cardcourier.adapters.tables.supplier_claims import SupplierClaimsTable
     from cardcourier.adapters.tables.tasks import MarksTable, TasksView
     from cardcourier.adapters.tables.tokens import TokensTable
     from cardcourier.adapters.tables.views import ViewsTable
     from cardcourier.adapters.tables.waiting import WaitingTable
     from cardcourier.adapters.tables.writes import Table
+    from cardcourier.adapters.vault_labels import VaultLabels
 
 
 @cache
@@ -155,3 +161,45 @@ def history() -> HistoryTable:
     from cardcourier.adapters.tables.history import HistoryTable
 
     return HistoryTable(main_table())
+
+
+@cache
+def claims() -> ClaimsTable:
+    from cardcourier.adapters.tables.claims import ClaimsTable
+
+    return ClaimsTable(main_table())
+
+
+@cache
+def slots() -> SlotsTable:
+    from cardcourier.adapters.tables.slots import SlotsTable
+
+    return SlotsTable(main_table())
+
+
+@cache
+def redemptions() -> RedemptionsTable:
+    from cardcourier.adapters.tables.redemptions import RedemptionsTable
+
+    return RedemptionsTable(main_table())
+
+
+@cache
+def supplier_claims() -> SupplierClaimsTable:
+    from cardcourier.adapters.tables.supplier_claims import SupplierClaimsTable
+
+    return SupplierClaimsTable(main_table())
+
+
+@cache
+def card_homes() -> CardHomes:
+    from cardcourier.adapters.tables.card_homes import CardHomes
+
+    return CardHomes(main_table())
+
+
+@cache
+def vault_labels() -> VaultLabels:
+    from cardcourier.adapters.vault_labels import VaultLabels
+
+    return VaultLabels(table(settings().vault_table))

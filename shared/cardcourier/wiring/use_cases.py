@@ -25,6 +25,7 @@ from cardcourier.wiring.secrets import (
 from cardcourier.wiring.tables import (
     catalogue,
     catalogue_table,
+    claims,
     endpoints,
     history,
     journal,
@@ -211,7 +212,7 @@ def redeem() -> Redeem:
     return Redeem(
         tokens=tokens(),
         codes=buyer_links(),
-        orders=orders(),
+        orders=claims(),
         notes=notes(),
         showing=Showing(orders(), vault(), catalogue(), now_ms),
         deliveries=delivery_queue(),
@@ -222,9 +223,10 @@ def redeem() -> Redeem:
 
 @cache
 def replacer() -> Replacer:
+    from cardcourier.services.keeping_claims import ClaimKeeper
     from cardcourier.services.replacing import Replacer
 
-    return Replacer(orders(), catalogue(), picker(), now_ms)
+    return Replacer(orders(), catalogue(), picker(), ClaimKeeper(claims()), now_ms)
 
 
 @cache

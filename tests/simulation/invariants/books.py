@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from tests.simulation.invariants.reading import has, number, text
 from tests.simulation.violations import must
 
-TOLD = {"order", "fact", "unit", "import", "void"}
+TOLD = {"order", "fact", "unit", "import", "void", "claim"}
 TAKEN_BACK = {"refund", "chargeback"}
 SPENT = {"DELIVERED", "REVEALED"}
 COSTS = {"card_cost", "replacement_cost", "cost_recovery"}

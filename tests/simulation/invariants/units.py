@@ -9,16 +9,15 @@ from tests.simulation.violations import must
 
 WAITING = {"HELD", "SCHEDULED", "BACKORDER"}
 HOLDING = {"ALLOCATED", "DELIVERED", "REVEALED"}
-ENDED = {"CANCELLED", "RETURNED", "REFUNDED", "DISPUTED"}
+ENDED = {"CANCELLED", "RETURNED", "REFUNDED"}
 EDGES = {
     "": WAITING | {"ALLOCATED", "CANCELLED"},
     "HELD": {"HELD", "SCHEDULED", "BACKORDER", "CANCELLED"},
-    "SCHEDULED": {"SCHEDULED", "BACKORDER", "ALLOCATED", "CANCELLED", "HELD"},
-    "BACKORDER": {"SCHEDULED", "ALLOCATED", "CANCELLED", "HELD"},
+    "SCHEDULED": {"SCHEDULED", "BACKORDER", "ALLOCATED", "CANCELLED"},
+    "BACKORDER": {"SCHEDULED", "ALLOCATED", "CANCELLED"},
     "ALLOCATED": {"DELIVERED", "REVEALED", "RETURNED"},
     "DELIVERED": {"REVEALED", "RETURNED"},
-    "REVEALED": {"REVEALED", "ALLOCATED", "REFUNDED", "DISPUTED"},
-    "DISPUTED": {"REFUNDED"},
+    "REVEALED": {"REVEALED", "ALLOCATED", "REFUNDED"},
 }
 """As `docs/protocol.md` has them. A card is shown by the write that makes its unit REVEALED."""
 
@@ -43,7 +42,7 @@ class Units:
         was, state = text(old, "st"), text(new, "st")
         self._edge(change, was, state)
         must(
-            (state in {*HOLDING, "DISPUTED"}) == has(new, "card"),
+            (state in HOLDING) == has(new, "card"),
             "I2",
             change.key,
             f"{state} with the wrong number of cards",

@@ -18,10 +18,13 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     mark of a task   as the header               T#<kind>#<what>         -
     money back       as the header               M#<request>             due: D#MONEY#<00..31> while the shop
                                                                          is to be asked
+    claim            as the header               Q#<line>.<nnnn>.<gen>   due: W#CLAIM#<t>, by opened_at,
+                                                                         until somebody decides
     token            R#<sha256(token)>           R                       -
     pick-up code     R#<hmac(code)>              O#<t>#<shop>#<order>    -
     tries, limits    R#…                         TRIES                   - (time to live)
     requests         R#rate#<kind>#<who>#<slot>  USED                    - (time to live)
+    daily slots      R#slot#<action>#<who>#<day> <nnnnn>                 - (time to live)
     room             W#<t>#<ref>                 ROOM#<room>             due: D#ROOM#<00..31>
     shop             S#<shop>                    META                    -
     API key          AK#<id>                     META                    -
@@ -32,6 +35,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     shop, by tenant  C#<t>                       SHOP#<shop>             -
     batch            C#<t>                       BATCH#<batch>           -
     supplier         C#<t>                       SUPPLIER#<id>           -
+    supplier claim   C#<t>                       SUPCLAIM#<id>           -
     job              C#<t>                       JOB#<id>                -
     fixed content    C#<t>                       CONTENT#<sku>           -
     SMS settings     C#<t>                       SMS                     -
@@ -54,6 +58,7 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
     undone chunk     B#<t>#<batch>               V#<chunk>               -
     closed batch     B#<t>#<batch>               VOID                    -
     burnt, void card X#<t>#<card>                X                       -
+    redeemed card    X#<t>#<card>                R#<card>                -
     endpoint         H#<t>                       E#<endpoint>            -
     replay           H#<t>                       JOB#<id>                -
     shop's API       H#<t>                       API#<shop>              -
@@ -65,7 +70,8 @@ journal   J#<t>#<day>#<lane> / <at>#<item>#<ver>; LATE#<t>; SEAL#<t>
 views     A#<t>#<day>#<lane> / <at>#<shop>#<order> (order rows); K#<t>#<hmac> (search and
           counts, `domain/contact_keys.py`); 4#<t>#<last 4>
           T#<t>#<lane> / <listed at>#<shop>#<order>#<kind>#<what> (tasks, for the to-do list)
-          B#<t>#<batch> / D#<card>, I#<card> (handed over, invalid); Q#<t>#<sku> / SOLD (last sale)
+          B#<t>#<batch> / D#<card>, I#<card> (handed over, invalid), C#<card> (claimed);
+          Q#<t>#<sku> / SOLD (last sale)
 
 A unit that waits is sorted by payment time in its room, so the oldest payment is served first. The
 room item carries a timer of its own; a room is found even when the event that should have opened it

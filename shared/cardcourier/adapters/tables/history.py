@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cardcourier.adapters.tables import keys
+from cardcourier.adapters.tables.claims import claim_of
 from cardcourier.adapters.tables.notes import NoteRecord
 from cardcourier.adapters.tables.notifications import notification_of
 from cardcourier.adapters.tables.records import FactRecord, Record, UnitRecord, header_of, unit_of
 from cardcourier.adapters.tables.tasks import named_mark
 from cardcourier.adapters.tables.writes import Item, Table
+from cardcourier.domain.claims import Claim
 from cardcourier.domain.marks import Mark
 from cardcourier.domain.notification import Notification
 from cardcourier.domain.orders import Header, OrderKey, Unit
@@ -32,6 +34,7 @@ class HistoryTable:
         notes: list[Note] = []
         told: list[Notification] = []
         marks: list[tuple[tuple[str, str], Mark]] = []
+        claims: list[Claim] = []
         for item in self.table.query(Record.pk == keys.order_pk(key), ConsistentRead=True):
             match item["sk"]["S"][0]:
                 case "H":
@@ -46,6 +49,8 @@ class HistoryTable:
                     told.append(notification_of(item))
                 case "T":
                     marks.append(named_mark(item))
+                case "Q":
+                    claims.append(claim_of(item))
         if header is None:
             return None
         return OrderHistory(
@@ -55,6 +60,7 @@ class HistoryTable:
             notes=tuple(notes),
             notifications=tuple(sorted(told, key=lambda note: note.created_at)),
             marks=dict(marks),
+            claims=tuple(claims),
         )
 
     def orders_of_card(self, tenant: str, card: str, most: int) -> list[OrderKey]:

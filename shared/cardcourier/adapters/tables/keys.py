@@ -13,6 +13,7 @@ TIMER_PARTS = 32
 ROOM_PARTS = 16
 
 HEADER = "H"
+CLAIM = "Q#"
 Key = tuple[str, str]
 
 
@@ -51,6 +52,15 @@ def mark(tenant: str, task: TaskId) -> Key:
 
 def tasks(tenant: str, lane: int) -> str:
     return f"T#{tenant}#{lane}"
+
+
+def claim(key: OrderKey, claim_id: str) -> Key:
+    return order_pk(key), f"{CLAIM}{claim_id}"
+
+
+def claims_room(tenant: str) -> str:
+    """The to-do list of claims on which nobody has decided; empty when all is well."""
+    return f"W#CLAIM#{tenant}"
 
 
 def unnoticed(tenant: str) -> str:
@@ -92,6 +102,15 @@ def card_index(tenant: str, card: str) -> str:
 
 def burnt(tenant: str, card: str) -> Key:
     return f"X#{tenant}#{card}", "X"
+
+
+def redemption(tenant: str, card: str) -> Key:
+    """Its sort key names the card once more: by it the journal tells one card of a batch from another."""
+    return f"X#{tenant}#{card}", f"R#{card}"
+
+
+def supplier_claim(tenant: str, claim_id: str) -> Key:
+    return catalogue(tenant), f"SUPCLAIM#{claim_id}"
 
 
 def vault(tenant: str, card: str) -> str:

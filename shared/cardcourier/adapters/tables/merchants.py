@@ -219,6 +219,9 @@ class MerchantsTable(JobDocuments):
     def batch(self, tenant: str, batch: str) -> Kept[Batch]:
         return self._kept(Batch, batch_key(tenant, batch), "batch")
 
+    def find_batch(self, tenant: str, batch: str) -> Batch | None:
+        return self.catalogue.get(Batch, batch_key(tenant, batch))
+
     def change_batch(self, batch: Batch, seen_ver: int, now: int, by: str) -> None:
         self._change([(batch_key(batch.tenant, batch.id), batch)], seen_ver, now, by)
 

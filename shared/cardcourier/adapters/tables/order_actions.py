@@ -115,6 +115,12 @@ def card_actions(unit: Unit) -> list[Action]:
     return [*actions, UnitRecord.card_exp.set(unit.card_expires_at)]
 
 
+def seen_where(unit: Unit) -> list[Action]:
+    """Out of which network and on what kind of device the card is shown, as far as that is known."""
+    known = ((UnitRecord.net, unit.seen_from), (UnitRecord.dev, unit.seen_on))
+    return [attribute.set(text) for attribute, text in known if text]
+
+
 def own_timer(key: OrderKey, now: int) -> list[Action]:
     """A timer of the unit's own, for one whose header may have none by now."""
     return [
@@ -123,8 +129,8 @@ def own_timer(key: OrderKey, now: int) -> list[Action]:
     ]
 
 
-def burnt_record(seen: Unit, actor: Actor) -> BurntRecord:
-    """The last home of a card that somebody saw."""
+def burnt_record(seen: Unit, actor: Actor, replaced_by: str = "") -> BurntRecord:
+    """The last home of a card that somebody saw, with the cards before and after it in its unit."""
     pk, sk = keys.burnt(seen.key.tenant, seen.card)
     return BurntRecord(
         pk,
@@ -137,6 +143,8 @@ def burnt_record(seen: Unit, actor: Actor) -> BurntRecord:
         by=actor.by,
         why=actor.why or "refunded after it was shown",
         rid=actor.rid,
+        prev=seen.replaces or None,
+        next=replaced_by or None,
     )
 
 

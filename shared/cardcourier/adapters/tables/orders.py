@@ -24,6 +24,7 @@ from cardcourier.adapters.tables.order_actions import (
     own_or_lost,
     own_timer,
     place,
+    seen_where,
     stamp,
     without_card,
     work,
@@ -442,11 +443,14 @@ class OrdersTable:
             *moved(unit, actor),
             *card_actions(unit),
             *own_timer(unit.key, actor.now),
+            UnitRecord.prev.set(seen.card),
             UnitRecord.gen.set(unit.gen),
             UnitRecord.exposed_at.remove(),
             UnitRecord.since.remove(),
             UnitRecord.views.remove(),
             UnitRecord.viewers.remove(),
+            UnitRecord.net.remove(),
+            UnitRecord.dev.remove(),
         ]
         shown = (
             (UnitRecord.card == seen.card) & UnitRecord.exposed_at.exists() & UnitRecord.st.is_in(*CARD_HELD)
@@ -456,7 +460,7 @@ class OrdersTable:
                 self.table.client,
                 *((self.table, Delete(where, MarkerRecord.pk.exists())) for where in place(pool, marker)),
                 (self.table, Change(keys.unit(unit.key, unit.line, unit.n), actions, shown)),
-                (self.table, Put(burnt_record(seen, actor), BurntRecord.pk.does_not_exist())),
+                (self.table, Put(burnt_record(seen, actor, unit.card), BurntRecord.pk.does_not_exist())),
             )
         except TransactionLost as lost:
             *of_marker, of_unit, _ = lost.reasons
@@ -481,6 +485,7 @@ class OrdersTable:
             UnitRecord.views.set(1),
             UnitRecord.view_rid.set(actor.rid),
             UnitRecord.viewers.set(list(unit.viewers)),
+            *seen_where(unit),
             UnitRecord.d.remove(),
             UnitRecord.due.remove(),
         ]

@@ -116,6 +116,9 @@ class UnitRecord(Dated):
     via = UnicodeAttribute(null=True)
     log = ListAttribute[Any](null=True)
     c = UnicodeAttribute(null=True)
+    prev = UnicodeAttribute(null=True)
+    net = UnicodeAttribute(null=True)
+    dev = UnicodeAttribute(null=True)
 
 
 class MarkerRecord(Record):
@@ -143,12 +146,17 @@ class RoomRecord(Record):
 
 
 class BurntRecord(Record):
-    """A card that is never sold again: burnt with the unit that held it, or void, without one."""
+    """A card that is never sold again: burnt with the unit that held it, or void, without one.
+
+    `prev` is the card that it replaced, `next` the one that replaced it.
+    """
 
     card = UnicodeAttribute()
     unit = UnicodeAttribute(null=True)
     batch = UnicodeAttribute(null=True)
     sku = UnicodeAttribute(null=True)
+    prev = UnicodeAttribute(null=True)
+    next = UnicodeAttribute(null=True)
 
 
 class SearchRecord(Record):
@@ -228,6 +236,9 @@ def unit_of(item: Item) -> Unit:
         due=_int(record.due),
         at=int(record.at or 0),
         delivered_by=record.via or "",
+        replaces=record.prev or "",
+        seen_from=record.net or "",
+        seen_on=record.dev or "",
         log=tuple(
             Step(int(x["at"]), State(x["st"]), x["by"], x.get("why", ""), x["rid"], x.get("l4", ""))
             for x in record.log or ()

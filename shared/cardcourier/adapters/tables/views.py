@@ -113,6 +113,27 @@ class ViewsTable:
                 return count
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
+    def put_claims(self, rows: Iterable[tuple[OrderKey, str, str, str]]) -> None:
+        """`(order, batch, card, claim)`: a card of a batch was claimed."""
+        self.table.put_many(
+            [
+                SearchRecord(
+                    keys.outcomes(key.tenant, batch),
+                    f"C#{card}",
+                    shop=key.shop,
+                    order=key.order,
+                    unit=claim,
+                )
+                for key, batch, card, claim in dict.fromkeys(rows)
+            ]
+        )
+
+    def claims_of_batch(self, tenant: str, batch: str) -> Iterator[tuple[OrderKey, str]]:
+        """Order and id of every claim on a card of a batch."""
+        condition = (Record.pk == keys.outcomes(tenant, batch)) & Record.sk.startswith("C#")
+        for record in map(SearchRecord.from_raw_data, self.table.query(condition)):
+            yield OrderKey(tenant, record.shop, record.order), record.unit or ""
+
     def put_sales(self, rows: Iterable[tuple[str, str, int]]) -> None:
         """`(tenant, sku, at)`: when a product was last sold, the newest of the rows counts."""
         last = {(tenant, sku): at for tenant, sku, at in sorted(rows, key=lambda row: row[2])}
