@@ -77,6 +77,8 @@ MATRIX = {
     ("GET", ORDER): EVERYONE,
     ("POST", f"{ORDER}/approve"): ACTS,
     ("POST", f"{ORDER}/cancel"): ACTS,
+    ("POST", f"{ORDER}/refunds/answer"): ACTS,
+    ("POST", f"{ORDER}/dispute"): ACTS,
     ("POST", f"{ORDER}/notes"): ACTS,
     ("POST", f"{ORDER}/retry"): ACTS,
     ("POST", "/v1/bulk/preview"): ACTS,

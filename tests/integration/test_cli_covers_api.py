@@ -82,6 +82,8 @@ COMMANDS = {
     "products_add_product": "products add",
     "products_change_product": "products change",
     "products_one_product": "products show",
+    "refunds_answer": "refunds answer",
+    "refunds_decide": "refunds dispute",
     "reports": "reports list",
     "reports_create": "reports run",
     "reports_one_report": "reports get",

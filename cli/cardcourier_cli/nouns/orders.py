@@ -119,7 +119,7 @@ def cancel(
     now = session(context)
     found = now.order(order, shop)
     sure_of(now, str(found["order"]), confirm)
-    pieces = [dict(zip(("line", "piece"), _line_and_number(now, one), strict=True)) for one in piece or ()]
+    pieces = [dict(zip(("line", "piece"), line_and_number(now, one), strict=True)) for one in piece or ()]
     body = {"reason": reason} | ({"pieces": pieces} if pieces else {})
     now.out.one(now.api.post(f"{_place(found)}/cancel", body), ("changed",))
 
@@ -166,11 +166,11 @@ def _place(found: Mapping[str, Any]) -> str:
 
 
 def _unit(now: Session, order: str, shop: str | None, unit: str) -> str:
-    line, number = _line_and_number(now, unit)
+    line, number = line_and_number(now, unit)
     return f"{place_of(now, order, shop)}/units/{part(line)}/{number}"
 
 
-def _line_and_number(now: Session, unit: str) -> tuple[str, int]:
+def line_and_number(now: Session, unit: str) -> tuple[str, int]:
     line, mark, number = unit.rpartition("#")
     if not (mark and line and number.isascii() and number.isdigit()):
         raise Failed(now.out.words("bad_unit"), Exit.USAGE)

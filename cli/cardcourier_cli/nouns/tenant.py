@@ -22,6 +22,7 @@ COLUMNS = (
     "contact_days",
     "legal_hold",
     "replacement_caps",
+    "chargebacks",
     "created_at",
 )
 PLACE = "/v1/tenant"
@@ -70,7 +71,7 @@ def show(context: Context) -> None:
 
 @tenant.command("change")
 def change(context: Context, fields: Fields = None) -> None:
-    """Change name, time_zone, currency, language, support, contact_days or legal_hold."""
+    """Change name, time_zone, currency, language, support, contact_days, legal_hold or chargebacks."""
     now = session(context)
     now.out.one(now.api.change(PLACE, fields_of(fields, now)), COLUMNS)
 

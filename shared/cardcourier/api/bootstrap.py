@@ -43,6 +43,8 @@ class TenantShape(NewTenant):
     `contact_days` after an order its buyer's data are erased; `legal_hold` is why none may be erased, empty
     while they may. `replacement_caps` says how many cards one person or key of a role may have replaced in a
     day (UTC); a role that is not named has no cap.
+    while they may. `chargebacks` is what becomes of a shown card whose payment is charged back: `burn` or
+    `dispute`.
     """
 
     created_at: Moment
@@ -50,6 +52,7 @@ class TenantShape(NewTenant):
     contact_days: int
     legal_hold: str
     replacement_caps: dict[str, int]
+    chargebacks: str
 
 
 class Bootstrapped(Shape):
@@ -68,6 +71,7 @@ class TenantPatch(Shape):
     contact_days: Annotated[int, Field(ge=LEAST_DAYS, le=MOST_DAYS, strict=True)] | None = None
     legal_hold: Text | None = None
     replacement_caps: dict[Role, Cap] | None = None
+    chargebacks: Literal["burn", "dispute"] | None = None
 
 
 class Me(Shape):
@@ -151,4 +155,5 @@ def _shape(tenant: Tenant) -> TenantShape:
         contact_days=tenant.contact_days,
         legal_hold=tenant.legal_hold,
         replacement_caps=dict(tenant.replacement_caps),
+        chargebacks=tenant.chargebacks,
     )

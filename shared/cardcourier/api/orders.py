@@ -103,7 +103,12 @@ class RemarkShape(Shape):
 
 
 class OrderShape(Shape):
-    """An order as it stands. `warnings` say what a person should know of it."""
+    """An order as it stands. `warnings` say what a person should know of it.
+
+    `asked` names refunds by amount of which nobody said yet what they end; `credit` counts pieces by line
+    that were cancelled by name and meet a later refund by number; `dispute` is `open`, `won`, `lost` or
+    empty.
+    """
 
     shop: str
     order: str
@@ -114,6 +119,10 @@ class OrderShape(Shape):
     amount: Money
     total: Money
     approved: bool
+    version: int
+    asked: list[str]
+    credit: dict[str, int]
+    dispute: str
     lines: list[LineShape]
     units: list[UnitShape]
     facts: list[FactShape]
@@ -346,6 +355,10 @@ def _order(history: OrderHistory) -> OrderShape:
         amount=money(header.amount, header.currency),
         total=money(header.total, header.currency),
         approved=header.approved,
+        version=header.ver,
+        asked=list(header.asked),
+        credit=dict(header.credit),
+        dispute=header.dispute,
         lines=_lines(history),
         units=[_unit(unit) for unit in history.units],
         facts=_facts(history),

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from cardcourier.adapters.tables.telling import TellingTable
     from cardcourier.domain.catalogue import Tenant
     from cardcourier.domain.language import Language
+    from cardcourier.services.answering import RefundAnswers
     from cardcourier.services.bulk_jobs import BulkDesk
     from cardcourier.services.buyers import BuyersDesk, BuyerWorker
     from cardcourier.services.fixed_content import ContentDesk
@@ -363,6 +364,13 @@ def preview(
     from cardcourier.adapters.samples import preview
 
     return preview(merchants().tenant(tenant).thing, channel, kind, language, parts, site, now_ms())
+
+
+@cache
+def refund_answers() -> RefundAnswers:
+    from cardcourier.services.answering import RefundAnswers
+
+    return RefundAnswers(orders(), refunds(), orders_queue(), now_ms)
 
 
 @cache

@@ -9,6 +9,7 @@ from tests.simulation.invariants.units import ENDED, WAITING
 from tests.simulation.violations import must
 
 DRIVEN = {"PRE", "BACK", "MAP", "PAUSE"}
+WORK = ("paid_at", "stops", "owed", "asked", "outcome", "approved", "seq")
 FACTS = ("paid_at", "payment", "payments", "amount", "total", "lines", "currency")
 
 
@@ -26,9 +27,7 @@ class Headers:
             must(same, "I7", change.key, "what was paid was changed")
         must(strings(old, "stops") <= strings(new, "stops"), "I7", change.key, "a stop was taken back")
         must(not has(old, "approved") or has(new, "approved"), "I7", change.key, "an approval was taken back")
-        work = any(
-            (old or {}).get(name) != new.get(name) for name in ("paid_at", "stops", "owed", "approved", "seq")
-        )
+        work = any((old or {}).get(name) != new.get(name) for name in WORK)
         rose = number(new, "ver") - number(old, "ver")
         must(rose == 1 if work else rose in (0, 1), "I7", change.key, f"ver rose by {rose}")
         must(not rose or has(new, "d"), "I4", change.key, "new work without a timer")

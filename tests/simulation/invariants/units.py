@@ -9,15 +9,16 @@ from tests.simulation.violations import must
 
 WAITING = {"HELD", "SCHEDULED", "BACKORDER"}
 HOLDING = {"ALLOCATED", "DELIVERED", "REVEALED"}
-ENDED = {"CANCELLED", "RETURNED", "REFUNDED"}
+ENDED = {"CANCELLED", "RETURNED", "REFUNDED", "DISPUTED"}
 EDGES = {
     "": WAITING | {"ALLOCATED", "CANCELLED"},
     "HELD": {"HELD", "SCHEDULED", "BACKORDER", "CANCELLED"},
-    "SCHEDULED": {"SCHEDULED", "BACKORDER", "ALLOCATED", "CANCELLED"},
-    "BACKORDER": {"SCHEDULED", "ALLOCATED", "CANCELLED"},
+    "SCHEDULED": {"SCHEDULED", "BACKORDER", "ALLOCATED", "CANCELLED", "HELD"},
+    "BACKORDER": {"SCHEDULED", "ALLOCATED", "CANCELLED", "HELD"},
     "ALLOCATED": {"DELIVERED", "REVEALED", "RETURNED"},
     "DELIVERED": {"REVEALED", "RETURNED"},
-    "REVEALED": {"REVEALED", "ALLOCATED", "REFUNDED"},
+    "REVEALED": {"REVEALED", "ALLOCATED", "REFUNDED", "DISPUTED"},
+    "DISPUTED": {"REFUNDED"},
 }
 """As `docs/protocol.md` has them. A card is shown by the write that makes its unit REVEALED."""
 
@@ -42,7 +43,7 @@ class Units:
         was, state = text(old, "st"), text(new, "st")
         self._edge(change, was, state)
         must(
-            (state in HOLDING) == has(new, "card"),
+            (state in {*HOLDING, "DISPUTED"}) == has(new, "card"),
             "I2",
             change.key,
             f"{state} with the wrong number of cards",
