@@ -71,7 +71,7 @@ def test_a_piece_that_was_cancelled_here_meets_its_refund_by_number(merchant, ow
 
 
 def test_a_disputed_chargeback_keeps_shown_cards_until_it_is_lost(merchant, owner):
-    tenant = owner.patch("/v1/tenant", {"chargebacks": "dispute"})
+    tenant = owner("PATCH", "/v1/tenant", {"chargebacks": "dispute"})
     assert tenant.json["chargebacks"] == "dispute"
     place = sold(merchant)
     letter = {"outcome": "lost", "evidence": "letter of the bank"}
