@@ -13,9 +13,11 @@ from cardcourier.clock import now_ms
 from cardcourier.domain.access import User, user_id
 from tests.integration.api_client import caller, listed, problem
 from tests.integration.receiver import receiving
-from tests.integration.shop import Merchant, acting, raw_items, rfc3339
+from tests.integration.shop import Browser, Merchant, acting, raw_items, rfc3339
 
 ORDER = "/v1/orders/{shop}/A-1"
+CLAIMS = "/v1/orders/{shop}/A-3/claims"
+BUNDLE = "/v1/supplier-claims/{bundle}"
 HOOK = "/v1/webhook-endpoints/{endpoint}"
 NOTE = {"text": "t"}
 WHY = {"reason": "r"}
@@ -62,6 +64,8 @@ NAMED = [
     ("POST", f"{ORDER}/approve", WHY, 404),
     ("POST", f"{ORDER}/cancel", WHY, 404),
     ("POST", f"{ORDER}/notes", NOTE, 404),
+    ("POST", f"{ORDER}/refunds/answer", WHY | {"refund": "refund/r-1", "version": 1}, 404),
+    ("POST", f"{ORDER}/dispute", {"outcome": "lost", "evidence": "e"}, 404),
     ("POST", f"{ORDER}/retry", None, 404),
     ("GET", "/v1/bulk/{bulk}", None, 404),
     ("POST", "/v1/bulk/{bulk}/cancel", None, 404),
@@ -72,6 +76,17 @@ NAMED = [
     ("POST", f"{ORDER}/withdraw-links", WHY, 404),
     ("POST", f"{ORDER}/units/1/1/replace", WHY, 404),
     ("POST", f"{ORDER}/units/1/1/reopen", WHY, 404),
+    ("POST", CLAIMS, {"unit": "1#0001", "reason": "invalid"}, 404),
+    ("GET", f"{CLAIMS}/{{claim}}", None, 404),
+    *(("POST", f"{CLAIMS}/{{claim}}/{act}", WHY, 404) for act in ("replace", "refund", "reject")),
+    *(("POST", f"{CLAIMS}/{{claim}}/{act}", WHY, 404) for act in ("withdraw", "wait")),
+    ("GET", "/v1/cards/{card}", None, 404),
+    ("GET", BUNDLE, None, 404),
+    ("GET", f"{BUNDLE}/file", None, 404),
+    ("POST", f"{BUNDLE}/drop", WHY, 404),
+    ("POST", f"{BUNDLE}/sent", WHY, 404),
+    ("POST", f"{BUNDLE}/answered", WHY | {"accepted": 0}, 404),
+    ("POST", f"{BUNDLE}/credited", WHY | {"amount": 1}, 404),
     ("GET", f"{ORDER}/notifications", None, 404),
     ("POST", f"{ORDER}/notifications/{{note}}/retry", None, 404),
     ("POST", f"{ORDER}/notifications/{{note}}/notice", None, 404),
@@ -99,6 +114,9 @@ LISTS = [
     "unread",
     "bulk",
     "notifications",
+    "claims",
+    "supplier-claims",
+    "todo",
     "webhook-endpoints",
 ]
 
@@ -113,7 +131,9 @@ def house(cloud):
         ours.map(ours.own, "i", ("MONTH", 1))
         assert owner.post(f"/v1/shops/{ours.own}/api", {"url": "https://shop.example/stock"}).status == 200
         owner.post("/v1/suppliers", {"id": "s-1", "name": "Ours"})
-        job = owner.post("/v1/imports", {"sku": "MONTH", "text": "KM-ISOLATED-0001\n"}).json["id"]
+        ours.sell("BOUGHT")
+        file = {"sku": "BOUGHT", "text": "KM-ISOLATED-0001\n", "supplier": "s-1"}
+        job = owner.post("/v1/imports", file).json["id"]
         owner.post(f"/v1/imports/{job}/preview")
         cloud.wait_idle()
         owner.post(f"/v1/imports/{job}/commit")
@@ -135,12 +155,16 @@ def house(cloud):
         copy = owner.post("/v1/buyers/export", {"buyer": "#9-OURS"}).json["id"]
         named = [{"shop": ours.own, "order": "A-1"}]
         bulk = owner.post("/v1/bulk", {"action": "note", "reason": "seen", "orders": named}).json["id"]
+        bundle = claimed(ours, owner)
         cloud.wait_idle()
         ids = {
             "shop": ours.own,
             "sku": "MONTH",
             "item": "i",
             "bulk": bulk,
+            "claim": "1.0001.0",
+            "card": wiring.orders().unit(ours.key_of("A-3"), "1", 1).card,
+            "bundle": bundle,
             "user": invited(ours),
             "key": owner.key.split("_")[2],
             "imports": job,
@@ -155,6 +179,19 @@ def house(cloud):
             "replay": replay,
         }
         yield ours, owner, caller(theirs), ids
+
+
+def claimed(ours, owner):
+    """A card of ours that its buyer saw and that did not work, and the word to its supplier."""
+    ours.pay("A-3", ("BOUGHT", 1))
+    ours.cloud.wait_idle()
+    assert Browser(ours.cloud).form(f"/r/{ours.token('A-3')}/reveal").status == 200
+    opened = owner.post(CLAIMS.format(shop=ours.own), {"unit": "1#0001", "reason": "invalid"})
+    assert opened.status == 201, opened.text
+    ours.cloud.wait_idle()
+    made = owner.post("/v1/supplier-claims", {"supplier": "s-1"})
+    assert made.status == 201, made.text
+    return made.json["id"]
 
 
 def invited(ours):
@@ -187,7 +224,14 @@ def test_every_route_that_names_something_is_tried():
     fills = {"{shop}": "<shop>", "{sku}": "<sku>", "{key}": "<key_id>", "{batch}": "<batch>"}
     fills |= {"{item}": "<item>", "{user}": "<user>", "{supplier}": "<supplier>"}
     fills |= {"{bulk}": "<job>", "{copy}": "<job>", "{fixed}": "<sku>"}
-    fills |= {"{imports}": "<job>", "{report}": "<job>", "A-1": "<order>", "units/1/1": "units/<line>/<n>"}
+    fills |= {
+        "{imports}": "<job>",
+        "{report}": "<job>",
+        "A-1": "<order>",
+        "A-3": "<order>",
+        "units/1/1": "units/<line>/<n>",
+    }
+    fills |= {"{claim}": "<claim>", "{bundle}": "<claim>", "{card}": "<card>"}
     fills |= {"{note}": "<notification>", "{replay}": "<job>"}
     fills |= {"{endpoint}": "<endpoint>", "{message}": "<message>"}
 

@@ -10,7 +10,9 @@ from tests.integration.shop import acting
 DAY = 86_400_000
 ACTS = "owner manager support"
 STOCKS = "owner manager stock"
+BUYS = "owner manager finance"
 ORDER = "/v1/orders/<shop>/<order>"
+CLAIMS = f"{ORDER}/claims"
 HOOKS, HOOK = "/v1/webhook-endpoints", "/v1/webhook-endpoints/<endpoint>"
 TEXT = "/v1/templates/<channel>/<kind>/<language>"
 
@@ -93,6 +95,25 @@ MATRIX = {
     ("POST", f"{ORDER}/withdraw-links"): ACTS,
     ("POST", f"{ORDER}/units/<line>/<n>/replace"): ACTS,
     ("GET", "/v1/notifications"): EVERYONE,
+    ("GET", "/v1/claims"): EVERYONE,
+    ("POST", "/v1/claims/decide"): ACTS,
+    ("POST", CLAIMS): ACTS,
+    ("GET", f"{CLAIMS}/<claim>"): EVERYONE,
+    **{
+        ("POST", f"{CLAIMS}/<claim>/{act}"): ACTS
+        for act in ("replace", "refund", "reject", "withdraw", "wait")
+    },
+    ("GET", "/v1/cards/<card>"): EVERYONE,
+    ("POST", "/v1/cards/status"): EVERYONE,
+    ("POST", "/v1/cards/redeemed"): STOCKS,
+    ("GET", "/v1/supplier-claims"): EVERYONE,
+    ("POST", "/v1/supplier-claims"): BUYS,
+    ("GET", "/v1/supplier-claims/<claim>"): EVERYONE,
+    ("GET", "/v1/supplier-claims/<claim>/file"): EVERYONE,
+    **{
+        ("POST", f"/v1/supplier-claims/<claim>/{act}"): BUYS
+        for act in ("drop", "sent", "answered", "credited")
+    },
     ("GET", "/v1/todo"): EVERYONE,
     ("GET", "/v1/todo/load"): EVERYONE,
     **{("POST", f"/v1/todo/{act}"): ACTS for act in ("assign", "snooze", "settle")},

@@ -173,7 +173,8 @@ def test_whoever_cannot_be_is_refused(home, owner, body, code):
 
 def test_nobody_raises_oneself_or_others_above_oneself(home, owner, people):
     boss = people("owner")
-    clerk = people("owner", scopes=["team:write", "orders:read", "orders:act", "stock:read", "cards:replace"])
+    of_support = ["orders:read", "orders:act", "stock:read", "claims:read", "claims:act"]
+    clerk = people("owner", scopes=["team:write", "cards:read", "cards:replace", *of_support])
     helper = people("support", by=clerk)
 
     assert problem(patch(clerk, clerk, scopes=[])) == (409, "own_user")

@@ -98,7 +98,13 @@ def ground() -> Ground:
 
 def _open(parts, catalogue, tenant, now) -> None:
     parts.ring.provide(tenant, "pepper")
-    about = Tenant(id=tenant, name=tenant.title(), support=f"help@{tenant}.example", created_at=now)
+    about = Tenant(
+        id=tenant,
+        name=tenant.title(),
+        support=f"help@{tenant}.example",
+        chargebacks="dispute",
+        created_at=now,
+    )
     catalogue.put(names.tenant_key(tenant), about, now, "test")
     sealed = parts.shop_secrets.seal(tenant, shop_of(tenant), secret_of(tenant))
     shop = Shop(id=shop_of(tenant), tenant=tenant, channel="standard", name="Own", secrets=(sealed,))

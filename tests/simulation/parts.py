@@ -42,6 +42,7 @@ from cardcourier.adapters.uploads import Uploads
 from cardcourier.adapters.vault import Vault
 from cardcourier.services.allocating import Allocator
 from cardcourier.services.announcing import Announcer
+from cardcourier.services.answering import RefundAnswers
 from cardcourier.services.delivering import Deliverer
 from cardcourier.services.draining import Drainer
 from cardcourier.services.fixed_content import ContentDesk, ContentSealer
@@ -386,6 +387,10 @@ class Parts:
     def replacements(self):
         slots, tenant = SlotsTable(self.main), self.catalogue.tenant
         return Replacements(self.orders, tenant, self.catalogue, slots, self.replacer, self.clock)
+
+    @cached_property
+    def refund_answers(self):
+        return RefundAnswers(self.orders, self.refunds, self.orders_queue, self.clock)
 
     @cached_property
     def order_actions(self):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cardcourier.domain.kept import Act
 from cardcourier.domain.orders import OrderKey
+from cardcourier.domain.protocol import Actor
 from cardcourier.domain.states import State
 from cardcourier.errors import CardCourierError, Unavailable
 from cardcourier.services.handling_orders import Who
@@ -97,6 +98,18 @@ class People:
             return None
 
         self._on_order("reopen", order, work)
+
+    def decide(self, order, outcome: str) -> None:
+        """How the dispute of a chargeback came out."""
+        act = Act(f"{order[1]}-{outcome}", self.world.scheduler.now)
+        key = key_of(order)
+
+        def work(parts, rid):
+            return parts.refund_answers.decide(
+                key, outcome, act, Actor(OWNER, parts.clock(), rid, "the bank")
+            )
+
+        self.ask("api", "decide a dispute", work, tenant=order[0])
 
     def _on_order(self, name, order, work) -> None:
         key = key_of(order)

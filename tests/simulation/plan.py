@@ -113,8 +113,11 @@ class Plan:
             self._tell(bought, platform.given_back(order, "money", 100))
         if draw.random() < 0.08:
             self._tell(bought, platform.cancelled(order))
-        if draw.random() < 0.06:
+        if draw.random() < 0.1:
             self._tell(bought, platform.charged_back(order, total))
+            if draw.random() < 0.7:
+                outcome = draw.choice(("lost", "lost", "won"))
+                self._at(lambda: self.people.decide(order, outcome), late=0.5)
 
     def _handle(self, bought: Bought, wrong: bool) -> None:
         draw, order, people = self.draw, bought.order, self.people

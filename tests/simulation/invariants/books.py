@@ -12,7 +12,7 @@ from tests.simulation.violations import must
 
 TOLD = {"order", "fact", "unit", "import", "void", "claim"}
 TAKEN_BACK = {"refund", "chargeback"}
-SPENT = {"DELIVERED", "REVEALED"}
+SPENT = {"DELIVERED", "REVEALED", "DISPUTED"}
 COSTS = {"card_cost", "replacement_cost", "cost_recovery"}
 
 
