@@ -323,7 +323,7 @@ def test_a_strangers_report_over_our_days_holds_nothing_of_ours(house, report):
 
     mine, theirs = (texts_of(who.get(f"/v1/reports/{job}").json) for who, job in jobs)
 
-    told = ["25.00", "50.00", "-15.00", ours.id, "A-1", "#9-OURS"]
+    told = ["25.00", "50.00", "75.00", "-15.00", ours.id, "A-1", "#9-OURS"]
     assert any(text in mine for text in told)
     assert not any(text in theirs for text in told)
 
