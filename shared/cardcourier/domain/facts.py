@@ -43,8 +43,7 @@ class Fact:
     Its kind and id make it happen once.
     `stops` are pieces that end (`*` for all), `owed` counts pieces of a line of which any may end.
     `amount` is positive, in minor units, or None where no money moved. `disputed`: the merchant disputes
-    it, so that cards which were shown are kept until that is decided. `request` is the request for money
-    back that it answers, where the shop says so.
+    it, so that cards which were shown are kept until that is decided.
     """
 
     key: OrderKey
@@ -58,7 +57,6 @@ class Fact:
     stops: frozenset[str] = frozenset()
     owed: tuple[tuple[str, int], ...] = ()
     disputed: bool = False
-    request: str = ""
 
     @property
     def name(self) -> str:

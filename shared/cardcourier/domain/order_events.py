@@ -158,8 +158,7 @@ class OrderStopped:
 
     None means that only money was told: unless its amount can mean one thing only, a person says what ends.
     `fact_id` is the platform's id of the cancellation, refund or chargeback: the same fact told again has
-    the same id. `amount` is in minor units of `currency`. `request` names the request for money back that
-    this is the answer to, where the shop knows it.
+    the same id. `amount` is in minor units of `currency`.
     """
 
     order: str
@@ -172,12 +171,10 @@ class OrderStopped:
     pieces: tuple[tuple[str, int], ...] = ()
     payment_id: str | None = None
     reason: str = ""
-    request: str = ""
 
     def __post_init__(self) -> None:
         _key("order id", self.order)
         _key("fact id", self.fact_id)
-        _key("request id", self.request, may_be_empty=True)
         if self.kind not in ("cancel", "refund", "chargeback"):
             raise Refused("bad_event", "kind must be cancel, refund or chargeback")
         _whole("stop time", self.at, _LAST_MOMENT)

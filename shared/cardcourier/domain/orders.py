@@ -59,8 +59,7 @@ class Header:
     `stops` names pieces that must end (`*` or `<line>/<piece>`), `owed` counts those not chosen yet.
     `asked` names the refunds by amount (`<kind>/<id>`) of which a person has to say what they end. `credit`
     counts, by line, the pieces that the merchant ended by name and whose refund may yet be told by number.
-    `disputed` says that a chargeback is disputed, `outcome` what came of it: `won` or `lost`. `requests`
-    names the requests for money back whose refund was not told yet.
+    `disputed` says that a chargeback is disputed, `outcome` what came of it: `won` or `lost`.
     `ver` rises with every write that creates work; `due` is the timer, in epoch milliseconds.
     `listed_at` is when we first heard of the order, its place in lists. `kinds` has a letter for each of
     `search` (`domain/contact_keys.py`).
@@ -86,7 +85,6 @@ class Header:
     credit: Mapping[str, int] = field(default_factory=dict, hash=False)
     disputed: bool = False
     outcome: str = ""
-    requests: frozenset[str] = frozenset()
     approved: bool = False
     seq: int = 0
     due: int | None = None

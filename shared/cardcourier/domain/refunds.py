@@ -15,19 +15,13 @@ from cardcourier.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Money that was told of an order: a further payment, refund or chargeback. `amount` in minor units.
-
-    `request` is the request for money back that it answers, where the shop says so; `at` is when we heard of
-    it (epoch ms).
-    """
+    """Money that was told of an order: a further payment, refund or chargeback. `amount` in minor units."""
 
     kind: str
     id: str
     amount: int
     currency: str
     payment: str = ""
-    request: str = ""
-    at: int = 0
 
     @property
     def name(self) -> str:

@@ -220,7 +220,6 @@ class Intake:
             stops=ALL if event.everything else frozenset(),
             owed=event.pieces,
             disputed=event.kind == "chargeback" and self._disputes(shop),
-            request=event.request,
         )
         if not (fact.ends_units or fact.asks):
             return int(self.facts.record_fact(fact, actor))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from cardcourier.domain.cards import Card
 from cardcourier.domain.catalogue import Product, Tenant
-from cardcourier.domain.claims import Claim, ClaimState, claim_id, claim_on
+from cardcourier.domain.claims import MOST_NOTE, Claim, ClaimState, claim_id, claim_on
 from cardcourier.domain.devices import network_of
 from cardcourier.domain.free_text import without_cards
 from cardcourier.domain.orders import Header, OrderKey, Unit
@@ -25,7 +25,6 @@ from cardcourier.services.showing import DAY, MINUTE, Showing, Visitor
 REVEALS_A_MINUTE = 10
 LOOKUPS_A_MINUTE = 5
 MAILS_A_DAY = 5
-MOST_NOTE = 500
 LEFT_TO_THE_HAND = 3
 """Views that no page takes by itself."""
 

@@ -16,8 +16,6 @@ main (stream with new and old images; index `card` on `c`; index `due` on `d`, `
                                                                          try; W#NOTE#<t> once it failed,
                                                                          until somebody looked
     mark of a task   as the header               T#<kind>#<what>         -
-    money back       as the header               M#<request>             due: D#MONEY#<00..31> while the shop
-                                                                         is to be asked
     claim            as the header               Q#<line>.<nnnn>.<gen>   due: W#CLAIM#<t>, by opened_at,
                                                                          until somebody decides
     token            R#<sha256(token)>           R                       -

@@ -9,7 +9,7 @@ from cardcourier.adapters.tables.records import BurntRecord, UnitRecord, unit_of
 from cardcourier.adapters.tables.writes import Table
 from cardcourier.domain.card_status import Spent
 from cardcourier.domain.cards import base_of
-from cardcourier.domain.orders import OrderKey, Unit
+from cardcourier.domain.orders import Unit
 
 MOST_UNITS = 50
 """Buyers of a shared card that are named."""
@@ -43,7 +43,3 @@ class CardHomes:
             replaces=record.prev or "",
             replaced_by=record.next or "",
         )
-
-    def unit(self, key: OrderKey, line: str, n: int) -> Unit | None:
-        item = self.table.get(keys.unit(key, line, n))
-        return unit_of(item) if item else None

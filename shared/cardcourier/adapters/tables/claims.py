@@ -12,7 +12,7 @@ from pynamodb.expressions.update import Action
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.order_actions import is_mine
 from cardcourier.adapters.tables.records import Dated, Record, header_of, order_names, unit_of
-from cardcourier.adapters.tables.waiting import INDEX
+from cardcourier.adapters.tables.waiting import todo_page
 from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Put, Table
 from cardcourier.domain.claims import Claim, ClaimState
 from cardcourier.domain.kept import Page
@@ -80,22 +80,9 @@ class ClaimsTable:
 
         Raises ValueError for what is no place of it.
         """
-        room = keys.claims_room(tenant)
-        request = self.table.query_request(Record.d == room, IndexName=INDEX, Limit=limit)
-        if after is not None:
-            due, _, rest = after.partition("/")
-            pk, _, sk = rest.partition("|")
-            if not (due.isdigit() and due.isascii() and pk.startswith(f"O#{tenant}#") and sk):
-                raise ValueError("no place")
-            place = {"pk": {"S": pk}, "sk": {"S": sk}, "d": {"S": room}, "due": {"N": due}}
-            request["ExclusiveStartKey"] = place
-        page = self.table.query_page(request)
-        places = [(item["pk"]["S"], item["sk"]["S"]) for item in page["Items"]]
-        # The index lags behind: what is shown is what is kept.
-        kept = {(item["pk"]["S"], item["sk"]["S"]): claim_of(item) for item in self.table.get_many(places)}
-        items = tuple(kept[place] for place in places if place in kept and kept[place].undecided)
-        last = page.get("LastEvaluatedKey")
-        return Page(items, f"{last['due']['N']}/{last['pk']['S']}|{last['sk']['S']}" if last else None)
+        page = todo_page(self.table, keys.claims_room(tenant), tenant, after, limit)
+        claims = map(claim_of, page.items)
+        return Page(tuple(claim for claim in claims if claim.undecided), page.next)
 
     # -- writing --------------------------------------------------------------------------------
 

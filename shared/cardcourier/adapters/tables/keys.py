@@ -68,10 +68,6 @@ def unnoticed(tenant: str) -> str:
     return f"W#NOTE#{tenant}"
 
 
-def refund_request(key: OrderKey, request_id: str) -> Key:
-    return order_pk(key), f"M#{request_id}"
-
-
 def pool(tenant: str, sku: str, epoch: int, shard: int) -> str:
     return f"P#{tenant}#{sku}#{epoch}#{shard}"
 

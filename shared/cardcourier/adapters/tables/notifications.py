@@ -9,7 +9,7 @@ from pynamodb.expressions.update import Action
 
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import Dated, Record, order_names
-from cardcourier.adapters.tables.waiting import INDEX
+from cardcourier.adapters.tables.waiting import todo_page
 from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Put, Table
 from cardcourier.domain.kept import Page
 from cardcourier.domain.notification import Attempt, Notification, Status
@@ -94,33 +94,9 @@ class NotificationsTable:
 
         Raises ValueError for what is no place of it.
         """
-        request = self.table.query_request(
-            Record.d == keys.unnoticed(tenant), IndexName=INDEX, ScanIndexForward=False, Limit=limit
-        )
-        if after is not None:
-            due, _, rest = after.partition("/")
-            pk, _, sk = rest.partition("|")
-            if not (due.isdigit() and due.isascii() and pk.startswith(f"O#{tenant}#") and sk):
-                raise ValueError("no place")
-            place = {"pk": {"S": pk}, "sk": {"S": sk}, "d": {"S": keys.unnoticed(tenant)}, "due": {"N": due}}
-            request["ExclusiveStartKey"] = place
-        page = self.table.query_page(request)
-        places = [(item["pk"]["S"], item["sk"]["S"]) for item in page["Items"]]
-        # The index lags behind: what is shown is what is kept.
-        kept = {note.place: note for note in map(_placed, self.table.get_many(places))}
-        items = tuple(kept[place].note for place in places if place in kept and not kept[place].note.noticed)
-        last = page.get("LastEvaluatedKey")
-        return Page(items, f"{last['due']['N']}/{last['pk']['S']}|{last['sk']['S']}" if last else None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    place: keys.Key
-    note: Notification
-
-
-def _placed(item: Item) -> _Placed:
-    return _Placed((item["pk"]["S"], item["sk"]["S"]), notification_of(item))
+        page = todo_page(self.table, keys.unnoticed(tenant), tenant, after, limit, newest=True)
+        notes = map(notification_of, page.items)
+        return Page(tuple(note for note in notes if not note.noticed), page.next)
 
 
 def _actions(note: Notification, actor: Actor) -> Sequence[Action]:

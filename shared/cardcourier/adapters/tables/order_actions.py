@@ -161,7 +161,6 @@ def fact_record(fact: Fact, actor: Actor) -> FactRecord:
         currency=fact.currency,
         payment=fact.payment,
         occurred_at=fact.at,
-        request=fact.request or None,
         at=actor.now,
         ver=1,
         by=actor.by,

@@ -70,7 +70,6 @@ class HeaderRecord(Dated):
     credit = MapAttribute[str, Any](null=True)  # type: ignore[no-untyped-call]
     disputed = BooleanAttribute(null=True)
     outcome = UnicodeAttribute(null=True)
-    requests = UnicodeSetAttribute(null=True)
     approved = BooleanAttribute(null=True)
     test = BooleanAttribute(null=True)
     seq = NumberAttribute(null=True)
@@ -86,7 +85,6 @@ class FactRecord(Dated):
     currency = UnicodeAttribute(null=True)
     payment = UnicodeAttribute(null=True)
     occurred_at = NumberAttribute(null=True)
-    request = UnicodeAttribute(null=True)
     sealed = BinaryAttribute(null=True, legacy_encoding=False)
 
 
@@ -196,7 +194,6 @@ def header_of(item: Item) -> Header:
         credit=_counts(item.get("credit")),
         disputed=bool(record.disputed),
         outcome=record.outcome or "",
-        requests=frozenset(record.requests or ()),
         approved=bool(record.approved),
         seq=int(record.seq or 0),
         due=_int(record.due),

@@ -199,6 +199,4 @@ def told_of(item: Item) -> Told:
         amount=int(record.amount or 0),
         currency=record.currency or "",
         payment=record.payment or "",
-        request=record.request or "",
-        at=int(record.at or 0),
     )

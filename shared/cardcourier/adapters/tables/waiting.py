@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cardcourier.adapters.tables import keys
 from cardcourier.adapters.tables.records import HeaderRecord, Record, RoomRecord
 from cardcourier.adapters.tables.writes import Change, ConditionFailed, Item, Table
+from cardcourier.domain.kept import Page
 from cardcourier.domain.orders import OrderKey
 from cardcourier.domain.outbox import MessageKey
 from cardcourier.domain.states import Room
@@ -115,6 +116,32 @@ class WaitingTable:
         except ConditionFailed:
             return False
         return True
+
+
+def todo_page(
+    table: Table, room: str, tenant: str, after: str | None, limit: int, *, newest: bool = False
+) -> Page[Item]:
+    """Items of a tenant's orders that stand in a to-do list of the due index, as they are kept now.
+
+    The index lags behind: whoever calls leaves out what waits no longer. `after` is a place of this list;
+    raises ValueError for what is no place of it.
+    """
+    request = table.query_request(Record.d == room, IndexName=INDEX, ScanIndexForward=not newest, Limit=limit)
+    if after is not None:
+        due, _, rest = after.partition("/")
+        pk, _, sk = rest.partition("|")
+        if not (due.isdigit() and due.isascii() and pk.startswith(f"O#{tenant}#") and sk):
+            raise ValueError("no place")
+        place = {"pk": {"S": pk}, "sk": {"S": sk}, "d": {"S": room}, "due": {"N": due}}
+        request["ExclusiveStartKey"] = place
+    page = table.query_page(request)
+    places = [(item["pk"]["S"], item["sk"]["S"]) for item in page["Items"]]
+    kept = {(item["pk"]["S"], item["sk"]["S"]): item for item in table.get_many(places)}
+    last = page.get("LastEvaluatedKey")
+    return Page(
+        tuple(kept[place] for place in places if place in kept),
+        f"{last['due']['N']}/{last['pk']['S']}|{last['sk']['S']}" if last else None,
+    )
 
 
 def _timer(item: Item) -> Timer:
