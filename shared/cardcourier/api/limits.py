@@ -4,12 +4,12 @@ Headers as in the IETF draft "RateLimit header fields for HTTP" (draft-ietf-http
 """
 
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
 from cardcourier import web, wiring
+from cardcourier.domain.devices import network_of
 from cardcourier.services.limiting import WINDOW, Standing
 
 UNKNOWN = "unknown"
@@ -47,11 +47,7 @@ def told(app: Any, answer: Response[Any]) -> Response[Any]:
 def _network(event: web.Event) -> str:
     """The address, or in IPv6 the network that one customer of a provider gets."""
     text = web.source_ip(event)
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text
-    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else text
+    return network_of(text) or text
 
 
 def _name(who: str) -> str:

@@ -23,4 +23,4 @@ def network_of(ip: str) -> str:
         address = ip_address(ip)
     except ValueError:
         return ""
-    return str(address) if address.version == 4 else str(ip_network(f"{address}/64", strict=False))
+    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
